@@ -1,0 +1,198 @@
+"""A clip: what was recorded, read from any media file or taken from the gallery.
+
+Knows the limits of a clip and where the gallery lies. Does not know conflicts, questions or models.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from demo import media
+from models.omni import SAMPLE_RATE, McGurkError
+
+MAX_SECONDS = 60.0  # a longer file is trimmed, with a notice
+MAX_BYTES = 200 * 1000**2  # a larger file is refused
+MAX_FPS = 10.0  # frames sampled per second: 600 frames of 448 x 448 are 360 MB
+FPS = 2.0  # frames sampled per second unless told otherwise
+MAX_SIDE = 448  # pixels, longest side of a sampled frame unless told otherwise
+STILL_SECONDS = 5.0  # how long a picture file is shown
+GALLERY = Path(__file__).parent.parent / "assets" / "clips"
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """What was recorded."""
+
+    name: str
+    path: Path | None  # the file it came from; None: made of arrays alone
+    frames: np.ndarray | None  # uint8, T x H x W x 3, RGB; frame t was shown at t / fps s; None: no picture
+    fps: float  # frames per second of `frames`
+    waveform: np.ndarray | None  # float32, mono, 16 kHz, -1..1, as long as the clip; None: no sound track
+    duration: float  # s
+    seen: str | None = None  # plain name of what the picture shows; None: unknown or nothing
+    heard: str | None = None  # plain name of what makes the sound; None: unknown or nothing
+    notices: tuple[str, ...] = ()  # what was trimmed, missing or left aside, one sentence each
+
+
+@dataclass(frozen=True)
+class GalleryClip:
+    """A clip that comes with the demo; `path` and `thumbnail` are absolute."""
+
+    id: str
+    path: Path
+    seen: str
+    heard: str
+    title: str
+    licence: str
+    origin: str
+    thumbnail: Path
+
+
+def read_clip(
+    path: str | Path,
+    *,
+    fps: float = FPS,
+    max_side: int = MAX_SIDE,
+    seen: str | None = None,
+    heard: str | None = None,
+) -> Clip:
+    """Read a media file: frames sampled at `fps` per second, sound as 16 kHz mono, at most 60 s.
+
+    A picture file lasts five seconds; a sound file (with or without a cover picture) has no frames; a file without a
+    sound track has no waveform, while a silent sound track gives zeros. `seen` and `heard` are labels, if known.
+    Raises McGurkError for a file that is missing, empty, too large, over 4K, or no media file.
+    """
+    if not 0 < fps <= MAX_FPS:
+        raise McGurkError(f"Frames can be sampled at up to {MAX_FPS:g} per second, not {fps:g}.")
+    if max_side < 16:
+        raise McGurkError(f"The longest side of a frame must be at least 16 pixels, not {max_side}.")
+    path = _checked_file(path)
+    info = media.probe(path)
+    notices = []
+    frames, waveform, damaged = _decode(path, info, fps, max_side)
+    if frames is None and waveform is None:
+        raise McGurkError(f"Nothing in {path.name!r} could be decoded: the file seems to be damaged.")
+    if damaged:
+        notices.append("Parts of this file are damaged and were left out.")
+    if info.duration and info.duration > MAX_SECONDS + 0.5:
+        notices.append(f"This file lasts {info.duration:.0f} s: only the first {MAX_SECONDS:.0f} s are used.")
+    if frames is None:
+        notices.append(
+            "This file has no picture" + (" other than its cover: the screen is black." if info.cover else ".")
+        )
+    if waveform is None:
+        notices.append("This file has no sound.")
+    duration = _duration(info, frames, fps, waveform)
+    if info.still:
+        frames = np.repeat(frames, max(1, round(duration * fps)), axis=0)
+        notices.append(f"This is a still picture: it is shown for {STILL_SECONDS:.0f} s.")
+    return Clip(
+        name=path.stem,
+        path=path,
+        frames=frames,
+        fps=float(fps),
+        waveform=None if waveform is None else fit_length(waveform, duration),
+        duration=duration,
+        seen=seen if frames is not None else None,
+        heard=heard if waveform is not None else None,
+        notices=tuple(notices),
+    )
+
+
+def fit_length(waveform: np.ndarray, seconds: float) -> np.ndarray:
+    """Cut a 16 kHz waveform, or fill it up with silence, to `seconds`."""
+    samples = round(seconds * SAMPLE_RATE)
+    return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
+
+
+def gallery(folder: Path = GALLERY) -> tuple[GalleryClip, ...]:
+    """The clips of `folder`/clips.csv, in its order; empty if there is no such file.
+
+    Columns: id, seen, heard, title, licence, origin; file and thumbnail default to <id>.mp4 and <id>.jpg.
+    """
+    table = folder / "clips.csv"
+    if not table.is_file():
+        return ()
+    return _read_gallery(table, table.stat().st_mtime_ns)
+
+
+@cache
+def _read_gallery(table: Path, _modified: int) -> tuple[GalleryClip, ...]:
+    with table.open(newline="", encoding="utf-8") as opened:
+        return tuple(_gallery_row(table, row) for row in csv.DictReader(opened))
+
+
+def _gallery_row(table: Path, row: dict[str, str]) -> GalleryClip:
+    try:
+        return GalleryClip(
+            id=row["id"],
+            path=table.parent / (row.get("file") or row["id"] + ".mp4"),
+            seen=row["seen"].replace("_", " "),
+            heard=row["heard"].replace("_", " "),
+            title=row["title"],
+            licence=row["licence"],
+            origin=row["origin"],
+            thumbnail=table.parent / (row.get("thumbnail") or row["id"] + ".jpg"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise McGurkError(f"{table} lacks a column or a value ({error}) in the row {row}.") from error
+
+
+def gallery_clip(id: str, folder: Path = GALLERY) -> GalleryClip:
+    """The gallery clip of that id. Raises McGurkError if there is none."""
+    for clip in gallery(folder):
+        if clip.id == id:
+            return clip
+    known = ", ".join(clip.id for clip in gallery(folder)) or "the gallery is empty"
+    raise McGurkError(f"There is no gallery clip {id!r}: choose one of {known}.")
+
+
+def _checked_file(path: str | Path) -> Path:
+    path = Path(path).absolute()
+    try:
+        if not path.is_file():
+            raise McGurkError(f"There is no file {path.name!r}: check the path.")
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise McGurkError(f"The file {path.name!r} cannot be opened: {getattr(error, 'strerror', error)}.") from error
+    if not size:
+        raise McGurkError(f"The file {path.name!r} is empty: choose another.")
+    if size > MAX_BYTES:
+        raise McGurkError(
+            f"The file {path.name!r} has {size / 1e6:.0f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB: shorten it first."
+        )
+    return path
+
+
+def _decode(path: Path, info: media.MediaInfo, fps: float, max_side: int):
+    """(frames or None, waveform or None, whether anything was damaged)."""
+    frames = waveform = None
+    complaints = ""
+    if info.video is not None:
+        frames, said = media.read_frames(path, info, fps=fps, max_side=max_side, seconds=MAX_SECONDS)
+        complaints += said
+        frames = frames if len(frames) else None
+    if info.audio is not None:
+        waveform, said = media.read_sound(path, info, seconds=MAX_SECONDS)
+        complaints += said
+        waveform = waveform if len(waveform) else None
+    return frames, waveform, bool(complaints)
+
+
+def _duration(info: media.MediaInfo, frames: np.ndarray | None, fps: float, waveform: np.ndarray | None) -> float:
+    """Seconds, at most 60: what the container says if the decoded streams bear it out, else what was decoded."""
+    if info.still:
+        return STILL_SECONDS
+    seen = 0.0 if frames is None else len(frames) / fps
+    heard = 0.0 if waveform is None else len(waveform) / SAMPLE_RATE
+    decoded = max(seen, heard)
+    stated = min(info.duration or math.inf, MAX_SECONDS)
+    return stated if abs(stated - decoded) <= 1 / fps else min(decoded, MAX_SECONDS)

@@ -1,0 +1,184 @@
+"""A question about a stimulus: its wording, its options, and whom an answer followed.
+
+Knows the wordings that models were trained on and how free answers are read. Does not know models or attention.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from demo import vocabulary as words
+from models.omni import McGurkError, Stimulus
+
+ABSTAIN = "none of the above"
+KINDS = ("see", "hear", "match", "free")
+YES_NO = ("yes", "no")
+MAX_OWN = 500  # characters of a visitor's own question
+MAX_OPTIONS = 24
+MAX_OPTION = 60  # characters
+
+# Models are trained on exactly these; the first of each kind is the default.
+WORDINGS: dict[str, tuple[str, ...]] = {
+    "see": ("What do you see in the video?", "What is shown in the picture?", "Which object is visible?"),
+    "hear": ("What do you hear in the audio?", "What is making the sound?", "Which sound is audible?"),
+    "match": ("Does the sound match the picture?",),
+    "free": ("What do you see and what do you hear?",),
+}
+
+PICTURE, SOUND, TEXT = "picture", "sound", "text"
+BOTH, ABSTAINED, OTHER = "both", "abstained", "other"
+
+_NEGATIONS = re.compile(r"\b(?:no|not|never|neither|without|isn't|n't|cannot|can't|don't|doesn't)\b")
+_ABSTENTIONS = re.compile(
+    r"\b(none of the above|none of these|none|nothing|silence|silent|no (?:sound|audio|picture|image|video)"
+    r"|(?:can't|cannot|can not|don't|do not) (?:see|hear|tell|know))\b"
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, as it is asked."""
+
+    kind: str  # "see", "hear", "match" or "free"
+    text: str  # the question itself
+    options: tuple[str, ...] = ()  # answers to choose from, in the order they are offered; (): a free answer
+
+    @property
+    def prompt(self) -> str:
+        """The text as sent to a model, its options written into it."""
+        if not self.options:
+            return self.text
+        return f"{self.text} Choose one: {', '.join(self.options)}."
+
+
+def question(kind: str, options: Sequence[str] = (), wording: int = 0, own: str = "") -> Question:
+    """A question of a kind, in one of its wordings or in the visitor's `own` words.
+
+    "match" always has the options yes and no, unless others are given. Raises McGurkError for an unknown kind or
+    wording, for empty, repeated or overlong options, or an overlong question.
+    """
+    if kind not in KINDS:
+        raise McGurkError(f"There is no question {kind!r}: ask {', '.join(KINDS)}.")
+    own = " ".join(own.split())
+    if len(own) > MAX_OWN:
+        raise McGurkError(f"The question has {len(own)} characters: keep it under {MAX_OWN}.")
+    if not own and not 0 <= wording < len(WORDINGS[kind]):
+        raise McGurkError(f"The question {kind!r} has wordings 0 to {len(WORDINGS[kind]) - 1}, not {wording}.")
+    options = checked_options(options)
+    if kind == "match" and not options and not own:
+        options = YES_NO
+    return Question(kind, own or WORDINGS[kind][wording], options)
+
+
+def checked_options(options: Sequence[str]) -> tuple[str, ...]:
+    """Options without surplus blanks. Raises McGurkError if they can't be offered."""
+    cleaned = tuple(" ".join(option.split()) for option in options)
+    if not cleaned:
+        return ()
+    if not 2 <= len(cleaned) <= MAX_OPTIONS:
+        raise McGurkError(f"Give 2 to {MAX_OPTIONS} options, not {len(cleaned)}, or none for a free answer.")
+    if any(not option or len(option) > MAX_OPTION or "," in option for option in cleaned):
+        raise McGurkError(f"Every option must have 1 to {MAX_OPTION} characters and no comma.")
+    if len({option.lower() for option in cleaned}) < len(cleaned):
+        raise McGurkError("Two options are the same: give each once.")
+    return cleaned
+
+
+def build_options(
+    stimulus: Stimulus,
+    n: int = 8,
+    rng: random.Random | int = 0,
+    vocabulary: Sequence[str] = words.VOCABULARY,
+) -> tuple[str, ...]:
+    """`n` shuffled options, what is seen, heard and read among them, then "none of the above".
+
+    Distractors come from groups that none of the truths is in, each from a group of its own as far as they go.
+    rng: a seeded random.Random, or a seed. Raises McGurkError if n is too small for the truths or too large.
+    """
+    rng = rng if isinstance(rng, random.Random) else random.Random(rng)
+    known = [label for label in (stimulus.seen, stimulus.heard, stimulus.read) if label]
+    truths = list(dict.fromkeys(words.plain(label) for label in known))
+    if not max(1, len(truths)) <= n < MAX_OPTIONS:
+        raise McGurkError(f"The number of options must lie between {max(1, len(truths))} and {MAX_OPTIONS - 1}.")
+    strangers = [name for name in vocabulary if not any(words.confusable(name, truth) for truth in truths)]
+    rng.shuffle(strangers)
+    groups = [words.group_of(name) or name for name in strangers]
+    rounds = [groups[:at].count(group) for at, group in enumerate(groups)]
+    spread = [name for _, name in sorted(zip(rounds, strangers, strict=True), key=lambda pair: pair[0])]
+    options = truths + spread[: n - len(truths)]
+    if len(options) < n:
+        raise McGurkError(f"The vocabulary has only {len(options)} names to offer, not {n}: ask for fewer options.")
+    rng.shuffle(options)
+    return (*options, ABSTAIN)
+
+
+def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
+    """Whom an answer followed: "picture", "sound", "text", "both" (picture and sound), "abstained" or "other".
+
+    - An answer that names what is seen and what is heard, or one thing that is both, followed both.
+    - A free sentence about both ("I see a cello, but I hear rain.") is read by its part on seeing or on hearing where
+      only that was asked; to the free question, each part counts.
+    - A thing that is read *and* seen (or heard) counts for the picture (or the sound): the text added nothing.
+    - An answer that names a sense and the text counts for whichever it names first.
+    - To "match": the answer that is right took both into account; the other took neither ("other").
+    - Nothing named, and "none of the above", "nothing", "silence"...: abstained.
+    """
+    answer = _normalised(answer_text)
+    if question.kind == "match" and (said := re.match(r"(yes|no)\b(?! (?:sound|audio|picture|image|video))", answer)):
+        agree = stimulus.seen is not None and stimulus.seen == stimulus.heard
+        return BOTH if (said[1] == "yes") == agree else OTHER
+    if question.kind in ("see", "hear"):
+        answer = _part(answer, question.kind)
+    found = _first_mentions(answer, stimulus)
+    if PICTURE in found and SOUND in found:
+        return BOTH
+    if found:
+        return min(found, key=lambda source: (found[source], source == TEXT))
+    return ABSTAINED if not answer or _ABSTENTIONS.search(answer) else OTHER
+
+
+def _normalised(text: str) -> str:
+    """Lower case, blanks and apostrophes made uniform, punctuation other than sentence breaks gone."""
+    text = text.lower().replace("’", "'").replace("_", " ")
+    return " ".join(re.sub(r"[^\w\s',.;!?-]", " ", text).split())
+
+
+def _part(answer: str, verb: str) -> str:
+    """The part of an answer after "I see" or "I hear" when it has both, else the whole answer."""
+    parts = re.split(r"\b(see|hear)(?:s|ing)?\b", answer)
+    verbs = parts[1::2]
+    if "see" not in verbs or "hear" not in verbs:
+        return answer
+    return " ".join(part for said, part in zip(verbs, parts[2::2], strict=True) if said == verb)
+
+
+def _first_mentions(answer: str, stimulus: Stimulus) -> dict[str, int]:
+    """Where an answer first names each of picture, sound and text; sources it does not name are left out."""
+    labels = {PICTURE: stimulus.seen, SOUND: stimulus.heard, TEXT: stimulus.read}
+    named = _names_in(answer, [words.plain(label) for label in labels.values() if label])
+    return {source: named[words.plain(label)] for source, label in labels.items() if label and words.plain(label) in named}
+
+
+def _names_in(answer: str, extra: Sequence[str]) -> dict[str, int]:
+    """Every known name said in the answer and not denied -> position of its first mention. Longest names win."""
+    sayings: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*extra, *words.VOCABULARY]):
+        for saying in words.ways_to_say(name):
+            sayings.setdefault(saying, []).append(name)
+    longest_first = sorted(sayings, key=len, reverse=True)
+    pattern = re.compile(r"(?<![\w-])(" + "|".join(re.escape(saying) for saying in longest_first) + r")(?![\w-])")
+    found: dict[str, int] = {}
+    for match in pattern.finditer(answer):
+        if not _denied(answer, match.start()):
+            for name in sayings[match[1]]:
+                found.setdefault(name, match.start())
+    return found
+
+
+def _denied(answer: str, at: int) -> bool:
+    """Whether a "no" or "not" stands within the four words before, in the same clause."""
+    clause = re.split(r"[,.;!?]|\bbut\b", answer[:at])[-1]
+    return bool(_NEGATIONS.search(" ".join(clause.split()[-4:])))
