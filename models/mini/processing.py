@@ -1,0 +1,141 @@
+"""What `mini` is fed: prompts as ids, frames as pixels, sound as patches, and the TokenMap of it all.
+
+Knows the layout of a prompt. Does not know any weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from transformers import ProcessorMixin
+
+from models.mini.encoders import FRAME_GRID, FRAME_SIZE, PATCH_BANDS, PATCH_SECONDS, PATCH_TIMES, sound_patches
+from models.omni import Kind, Stimulus, TokenMap
+from models.wording import SYSTEM
+
+TOKENS_A_FRAME = FRAME_GRID * FRAME_GRID
+TOKENS_A_PATCH = PATCH_TIMES * PATCH_BANDS
+TURN, END = "<|im_start|>", "<|im_end|>"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of the prompt of one kind: text, or a number of media tokens."""
+
+    kind: Kind
+    text: str = ""
+    count: int = 0  # media tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """A prompt as fed: ids (1-D int64) and what each position is."""
+
+    ids: np.ndarray
+    tokens: TokenMap
+    text: str  # readable: media tokens written as <video x392>
+
+
+class MiniProcessor(ProcessorMixin):
+    """Stimulus and question -> ids, pixels, patches, TokenMap."""
+
+    def __init__(self, tokenizer, max_frames: int = 8, **kwargs):
+        self.max_frames = max_frames
+        super().__init__(tokenizer, **kwargs)
+
+    @property
+    def video_token_id(self) -> int:
+        return self.tokenizer.vocab_size
+
+    @property
+    def audio_token_id(self) -> int:
+        return self.tokenizer.vocab_size + 1
+
+    def pixels(self, stimulus: Stimulus) -> tuple[np.ndarray | None, np.ndarray]:
+        """At most max_frames frames, evenly spread, uint8 F x 224 x 224 x 3 RGB, and their times in seconds.
+
+        Frames are stretched to a square, so that every token stands for a part of the whole picture.
+        """
+        if stimulus.frames is None or len(stimulus.frames) == 0:
+            return None, np.zeros(0)
+        count = min(len(stimulus.frames), self.max_frames)
+        chosen = np.floor((np.arange(count) + 0.5) * len(stimulus.frames) / count).astype(int)
+        return square(stimulus.frames[chosen]), chosen / stimulus.fps
+
+    def patches(self, stimulus: Stimulus) -> np.ndarray | None:
+        """float32 P x 96 x 64 log-mel patches of 0.96 s, or None without sound."""
+        if stimulus.waveform is None or len(stimulus.waveform) == 0:
+            return None
+        return sound_patches(stimulus.waveform)
+
+    def prompt(
+        self,
+        question: str,
+        frame_times: np.ndarray,
+        patches: int,
+        *,
+        text: str = "",
+        text_position: str = "before",
+        system: str | None = None,
+    ) -> Prompt:
+        """Lay out one prompt: system, video, audio, injected text and question, the assistant's turn."""
+        segments = [
+            Segment(Kind.MARKER, f"{TURN}system\n"),
+            Segment(Kind.SYSTEM, system or SYSTEM),
+            Segment(Kind.MARKER, f"{END}\n{TURN}user\n"),
+        ]
+        if len(frame_times):
+            segments += [Segment(Kind.MARKER, "Video:"), Segment(Kind.VIDEO, count=len(frame_times) * TOKENS_A_FRAME)]
+            segments += [Segment(Kind.MARKER, "\n")]
+        if patches:
+            segments += [Segment(Kind.MARKER, "Audio:"), Segment(Kind.AUDIO, count=patches * TOKENS_A_PATCH)]
+            segments += [Segment(Kind.MARKER, "\n")]
+        injected = [Segment(Kind.INJECTED, text if text_position == "before" else f" {text}")] if text else []
+        asked = [Segment(Kind.QUESTION, f" {question}" if injected and text_position == "before" else question)]
+        segments += injected + asked if text_position == "before" else asked + injected
+        segments += [Segment(Kind.MARKER, f"{END}\n{TURN}assistant\n")]
+        return self._lay_out(segments, frame_times)
+
+    def _lay_out(self, segments: list[Segment], frame_times: np.ndarray) -> Prompt:
+        ids, kinds, pieces, shown = [], [], [], []
+        for segment in segments:
+            if segment.kind in (Kind.VIDEO, Kind.AUDIO):
+                token = self.video_token_id if segment.kind is Kind.VIDEO else self.audio_token_id
+                ids += [token] * segment.count
+                pieces += [""] * segment.count
+                kinds += [segment.kind] * segment.count
+                shown.append(f"<{segment.kind.value} x{segment.count}>")
+                continue
+            part = self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=False)
+            if segment.kind in (Kind.SYSTEM, Kind.QUESTION, Kind.INJECTED):
+                # a visitor's "<|im_end|>" is text, never a control token
+                part = self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=True)
+            ids += part
+            pieces += [self.tokenizer.decode([i]) for i in part]
+            kinds += [segment.kind] * len(part)
+            shown.append(segment.text)
+        ids = np.array(ids, np.int64)
+        return Prompt(ids, self.token_map(ids, kinds, pieces, frame_times), "".join(shown))
+
+    def token_map(self, ids, kinds, pieces, frame_times) -> TokenMap:
+        """TokenMap read off the ids that are fed: the n-th video id is the n-th place of the video grid."""
+        video = np.full((len(ids), 3), -1, int)
+        audio = np.full((len(ids), 2), np.nan)
+        at = np.flatnonzero(ids == self.video_token_id)
+        grid = (len(at) // TOKENS_A_FRAME, FRAME_GRID, FRAME_GRID) if len(at) else (0, 0, 0)
+        if len(at):
+            video[at] = np.stack(np.unravel_index(np.arange(len(at)), grid), 1)
+        at = np.flatnonzero(ids == self.audio_token_id)
+        step = PATCH_SECONDS / PATCH_TIMES
+        audio[at, 0] = np.arange(len(at)) // PATCH_BANDS * step
+        audio[at, 1] = audio[at, 0] + step
+        sinks = np.zeros(len(ids), bool)
+        sinks[0] = True  # the first token: softmax must look somewhere
+        return TokenMap(tuple(kinds), tuple(pieces), video, audio, grid, np.asarray(frame_times, float), sinks)
+
+
+def square(frames: np.ndarray) -> np.ndarray:
+    """uint8 F x H x W x 3 -> uint8 F x 224 x 224 x 3, the whole frame stretched."""
+    return np.stack([cv2.resize(f, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA) for f in frames])

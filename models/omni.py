@@ -1,0 +1,209 @@
+"""What every multimodal LLM here is given and gives back.
+
+Knows values (Stimulus, TokenMap, Attention, Answer, Receipt) and the one interface that each
+backend implements (OmniModel). Does not know which clip, which conflict or which page asked.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
+BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by side
+
+
+class McGurkError(Exception):
+    """Something a visitor or a caller can mend: one sentence, what is wrong and what to do."""
+
+
+class Kind(StrEnum):
+    """What a position of the prompt is."""
+
+    SYSTEM = "system"
+    QUESTION = "question"
+    INJECTED = "injected text"
+    MARKER = "marker"
+    VIDEO = "video"
+    AUDIO = "audio"
+    GENERATED = "generated"
+
+
+KINDS: tuple[Kind, ...] = tuple(Kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """What a model is given, and what is true of it. Building or reading one touches no file."""
+
+    frames: np.ndarray | None  # uint8, T x H x W x 3, RGB; None: no picture at all
+    fps: float  # frames per second of `frames`
+    waveform: np.ndarray | None  # float32, mono, 16 kHz, -1..1; None: no sound at all
+    text: str = ""  # injected text: caption, long text, ...
+    text_position: str = "before"  # the injected text stands "before" or "after" the question
+    seen: str | None = None  # true label of the picture; None: unknown or nothing to see
+    heard: str | None = None  # true label of the sound; None: unknown or nothing to hear
+    read: str | None = None  # what the injected text claims; None: it claims nothing
+
+    @property
+    def duration(self) -> float:
+        """Seconds: the longer of picture and sound."""
+        seen = 0.0 if self.frames is None else len(self.frames) / self.fps
+        heard = 0.0 if self.waveform is None else len(self.waveform) / SAMPLE_RATE
+        return max(seen, heard)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenMap:
+    """For each of the T positions of a prompt as fed: what it is and where it lies.
+
+    kinds:  T Kinds.
+    pieces: T strings, the text of each position ("" for video and audio).
+    video:  int, T x 3, (time index, row, column) of a video token, -1 elsewhere.
+    audio:  float, T x 2, (start, end) in seconds of an audio token, nan elsewhere.
+    grid:   (times, rows, columns) of the video tokens; (0, 0, 0) without a picture.
+    frame_times: seconds at which each of the `times` video steps starts.
+    sinks:  bool, T: positions that draw attention whatever they hold (first token, border).
+    """
+
+    kinds: tuple[Kind, ...]
+    pieces: tuple[str, ...]
+    video: np.ndarray
+    audio: np.ndarray
+    grid: tuple[int, int, int]
+    frame_times: np.ndarray
+    sinks: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def positions(self, *kinds: Kind) -> np.ndarray:
+        """Indices of the positions whose kind is one of `kinds`."""
+        return np.array([i for i, kind in enumerate(self.kinds) if kind in kinds], dtype=int)
+
+    def counts(self) -> dict[str, int]:
+        """Number of positions of each kind that occurs."""
+        return {k.value: self.kinds.count(k) for k in KINDS if k in self.kinds}
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """Attention rows of one answer.
+
+    rows: float16, layers x heads x R x T. Row 0 is the last position of the prompt, rows 1.. are the
+    generated positions; T covers prompt and generated positions (columns ahead of a row are 0).
+    tokens: the TokenMap of the T columns, generated positions included.
+    """
+
+    rows: np.ndarray
+    tokens: TokenMap
+
+    @property
+    def layers(self) -> int:
+        return self.rows.shape[0]
+
+    @property
+    def heads(self) -> int:
+        return self.rows.shape[1]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a model really received for one answer."""
+
+    model: str
+    adapter: str  # "base", "aligned"
+    adapter_sha256: str  # "" for the bare model
+    tokens: dict[str, int]  # positions per kind, counted in the ids that were fed
+    frames: int
+    fps: float
+    frame_size: tuple[int, int]  # height, width in pixels as the encoder saw them
+    audio_seconds: float
+    prompt: str  # as sent; media tokens written as <video x392>
+    decoding: str
+    seed: int
+    versions: dict[str, str]
+    notes: tuple[str, ...] = ()  # anything that was trimmed, resampled or left out
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one adapter answered."""
+
+    text: str
+    options: dict[str, float]  # probability of each option, summing to 1; {} without options
+    attention: Attention | None
+    receipt: Receipt
+    seconds: float
+    perceived: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    # what the encoders alone recognised: {"picture": [(class name, score)...], "sound": [...]}
+
+
+@dataclass(frozen=True)
+class Steering:
+    """An intervention on the text layers' attention, applied before the softmax.
+
+    gains: factor on the attention weight of every token of a kind, e.g. {Kind.AUDIO: 0.0}. 0 knocks
+    the kind out, 1 leaves it, above 1 boosts it.
+    blocked: further positions that no later position may look at.
+    layers: (first, last + 1) text layers it applies to; None: all.
+    """
+
+    gains: dict[Kind, float] = field(default_factory=dict)
+    blocked: tuple[int, ...] = ()
+    layers: tuple[int, int] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.blocked) or any(gain != 1.0 for gain in self.gains.values())
+
+
+class OmniModel(ABC):
+    """A multimodal LLM that answers about one stimulus with one or more adapters."""
+
+    name: str
+    adapters: tuple[str, ...]  # (BASE,) or (BASE, ALIGNED)
+    can_look_inside: bool = True  # False: a server that returns no attention
+    layers: int = 0
+    heads: int = 0
+
+    @abstractmethod
+    def encode(self, stimulus: Stimulus) -> Any:
+        """Run the picture and sound encoders once; the result may be asked many times."""
+
+    @abstractmethod
+    def answer(
+        self,
+        encoded: Any,
+        question: str,
+        options: Sequence[str] = (),
+        *,
+        adapters: Sequence[str] | None = None,
+        attention: bool = True,
+        steering: Steering | None = None,
+        max_new_tokens: int = 24,
+        system: str | None = None,
+    ) -> Iterator[tuple[str, Answer]]:
+        """Yield (adapter, Answer) as each is ready.
+
+        question: the whole question as asked, its options written into it.
+        options: texts to score by their full log-probability after the prompt.
+        adapters: which of self.adapters, default all. system: another system prompt.
+        """
+
+    def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
+        """Encode and answer in one call: {adapter: Answer}."""
+        return dict(self.answer(self.encode(stimulus), question, options, **how))
+
+
+def without_generated(tokens: TokenMap) -> TokenMap:
+    """The TokenMap of the prompt alone."""
+    n = sum(kind is not Kind.GENERATED for kind in tokens.kinds)
+    return replace(
+        tokens, kinds=tokens.kinds[:n], pieces=tokens.pieces[:n], video=tokens.video[:n],
+        audio=tokens.audio[:n], sinks=tokens.sinks[:n],
+    )
