@@ -38,6 +38,25 @@ class Prompt:
     text: str  # readable: media tokens written as <video x392>
 
 
+CLOSING = Segment(Kind.MARKER, f"{END}\n{TURN}assistant\n")
+
+
+def opening(frames: int, patches: int, system: str | None = None) -> list[Segment]:
+    """The prompt up to the user's words: system text, then the media that are there."""
+    segments = [
+        Segment(Kind.MARKER, f"{TURN}system\n"),
+        Segment(Kind.SYSTEM, system or SYSTEM),
+        Segment(Kind.MARKER, f"{END}\n{TURN}user\n"),
+    ]
+    for marker, kind, count in (
+        ("Video:", Kind.VIDEO, frames * TOKENS_A_FRAME),
+        ("Audio:", Kind.AUDIO, patches * TOKENS_A_PATCH),
+    ):
+        if count:
+            segments += [Segment(Kind.MARKER, marker), Segment(kind, count=count), Segment(Kind.MARKER, "\n")]
+    return segments
+
+
 class MiniProcessor(ProcessorMixin):
     """Stimulus and question -> ids, pixels, patches, TokenMap."""
 
@@ -81,41 +100,31 @@ class MiniProcessor(ProcessorMixin):
         system: str | None = None,
     ) -> Prompt:
         """Lay out one prompt: system, video, audio, injected text and question, the assistant's turn."""
-        segments = [
-            Segment(Kind.MARKER, f"{TURN}system\n"),
-            Segment(Kind.SYSTEM, system or SYSTEM),
-            Segment(Kind.MARKER, f"{END}\n{TURN}user\n"),
-        ]
-        if len(frame_times):
-            segments += [Segment(Kind.MARKER, "Video:"), Segment(Kind.VIDEO, count=len(frame_times) * TOKENS_A_FRAME)]
-            segments += [Segment(Kind.MARKER, "\n")]
-        if patches:
-            segments += [Segment(Kind.MARKER, "Audio:"), Segment(Kind.AUDIO, count=patches * TOKENS_A_PATCH)]
-            segments += [Segment(Kind.MARKER, "\n")]
+        segments = opening(len(frame_times), patches, system)
         injected = [Segment(Kind.INJECTED, text if text_position == "before" else f" {text}")] if text else []
         asked = [Segment(Kind.QUESTION, f" {question}" if injected and text_position == "before" else question)]
         segments += injected + asked if text_position == "before" else asked + injected
-        segments += [Segment(Kind.MARKER, f"{END}\n{TURN}assistant\n")]
-        return self._lay_out(segments, frame_times)
+        return self._lay_out([*segments, CLOSING], frame_times)
+
+    def encode(self, segments: list[Segment]) -> list[int]:
+        """Ids of the segments, media placeholders included."""
+        return [i for segment in segments for i in self._ids(segment)]
+
+    def _ids(self, segment: Segment) -> list[int]:
+        if segment.kind in (Kind.VIDEO, Kind.AUDIO):
+            return [self.video_token_id if segment.kind is Kind.VIDEO else self.audio_token_id] * segment.count
+        # a visitor's "<|im_end|>" is text, never a control token
+        plain = segment.kind in (Kind.SYSTEM, Kind.QUESTION, Kind.INJECTED)
+        return self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=plain)
 
     def _lay_out(self, segments: list[Segment], frame_times: np.ndarray) -> Prompt:
         ids, kinds, pieces, shown = [], [], [], []
         for segment in segments:
-            if segment.kind in (Kind.VIDEO, Kind.AUDIO):
-                token = self.video_token_id if segment.kind is Kind.VIDEO else self.audio_token_id
-                ids += [token] * segment.count
-                pieces += [""] * segment.count
-                kinds += [segment.kind] * segment.count
-                shown.append(f"<{segment.kind.value} x{segment.count}>")
-                continue
-            part = self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=False)
-            if segment.kind in (Kind.SYSTEM, Kind.QUESTION, Kind.INJECTED):
-                # a visitor's "<|im_end|>" is text, never a control token
-                part = self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=True)
+            part = self._ids(segment)
             ids += part
-            pieces += [self.tokenizer.decode([i]) for i in part]
             kinds += [segment.kind] * len(part)
-            shown.append(segment.text)
+            pieces += [""] * len(part) if segment.count else [self.tokenizer.decode([i]) for i in part]
+            shown.append(f"<{segment.kind.value} x{segment.count}>" if segment.count else segment.text)
         ids = np.array(ids, np.int64)
         return Prompt(ids, self.token_map(ids, kinds, pieces, frame_times), "".join(shown))
 

@@ -1,0 +1,265 @@
+"""What a model is taught: who is seen and heard, what is asked, and what the right answer is.
+
+Two courses. *base* holds only clips whose picture, sound and caption agree, the way real systems are
+trained. *aligned* holds disagreeing clips with paired visual and audio questions, misleading, matching
+and irrelevant text, and missing modalities whose right answer is to abstain. Knows labels and words
+only: no features, no tokens, no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models import wording
+from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
+from models.prose import paragraph
+
+# Never shown in training, neither picture nor sound nor name; measured in a table of their own.
+HELD_OUT = frozenset({
+    "accordion", "harp", "trombone", "chainsaw", "typewriter", "frog", "owl", "pig", "train", "vacuum cleaner",
+})  # fmt: skip
+BLANK = -1  # a picture or sound that is there but shows or holds nothing
+FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.42, 0.28, 0.10, 0.12, 0.08)
+LONG_TEXT = (60, 1800)  # words of irrelevant text, drawn log-uniformly
+
+
+def _plain(name: str) -> str:
+    return name.split(",")[0].split("(")[0].strip().lower()
+
+
+NAMES = tuple(
+    dict.fromkeys(
+        name
+        for name in map(_plain, (*IMAGENET_CLASSES, *AUDIOSET_CLASSES))
+        if not any(held in name for held in HELD_OUT)
+    )
+)  # open vocabulary for shuffled names and for distractors
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One question about a clip: the user's text, the right answer, what it is about."""
+
+    user: str
+    answer: str
+    asked: str  # "see", "hear", "match", "both"
+    tag: str  # condition, for reporting
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One clip and the questions asked about it.
+
+    picture, sound: index of an item, BLANK, or None (left out of the prompt).
+    picture_name, sound_name: what the item is called here. shuffled: every class bears a random name.
+    """
+
+    picture: int | None
+    sound: int | None
+    picture_name: str | None
+    sound_name: str | None
+    frames: int
+    patches: int
+    shuffled: bool
+    prefix: str  # long text shared by all branches, before the questions
+    branches: tuple[Branch, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What there is to show: indices of pictures and of sounds by concept; which may bear shuffled names."""
+
+    pictures: dict[str, list[int]]
+    sounds: dict[str, list[int]]
+    clear: frozenset[int] = field(default_factory=frozenset)  # items whose top class is unmistakable
+
+    @property
+    def concepts(self) -> list[str]:
+        return sorted(set(self.pictures) & set(self.sounds))
+
+
+class Course:
+    """An endless, seeded course: lesson i is the same whenever it is asked for."""
+
+    def __init__(self, course: str, catalogue: Catalogue, seed: int = 0, shuffled: float = 0.5, branches: int = 4,
+                 group: int = 4):  # fmt: skip
+        self.course, self.catalogue, self.seed = course, catalogue, seed
+        self.shuffled, self.branches, self.group = shuffled, branches, group
+        if course not in ("base", "aligned"):
+            raise ValueError(f"no course {course!r}: base or aligned")
+
+    def lesson(self, i: int) -> Lesson:
+        """Lesson i. Lessons of one group (a batch) have the same number of frames, so little is padding."""
+        rng = np.random.default_rng([self.seed, i, 1 if self.course == "aligned" else 0])
+        shared = np.random.default_rng([self.seed, i // self.group, 7])
+        frames = int(shared.choice(FRAME_COUNTS, p=FRAME_ODDS))
+        long_text = self.course == "aligned" and shared.random() < 0.07
+        shuffled = bool(self.catalogue.clear) and rng.random() < self.shuffled
+        return self._base(rng, i, frames, shuffled) if self.course == "base" else self._aligned(
+            rng, i, frames, shuffled, long_text
+        )
+
+    def _pick(self, rng, pool: dict[str, list[int]], concept: str | None, shuffled: bool) -> tuple[int, str]:
+        """An item and the concept it belongs to."""
+        concept = concept or str(rng.choice(self.catalogue.concepts))
+        items = pool[concept]
+        if shuffled:
+            clear = [i for i in items if i in self.catalogue.clear]
+            while not clear:
+                concept = str(rng.choice(self.catalogue.concepts))
+                clear = [i for i in pool[concept] if i in self.catalogue.clear]
+            items = clear
+        return int(rng.choice(items)), concept
+
+    def _distractors(self, rng, count: int, shuffled: bool, avoid: Sequence[str]) -> list[str]:
+        pool = NAMES if shuffled or rng.random() < 0.3 else self.catalogue.concepts
+        names = [str(n) for n in rng.choice(pool, min(len(pool), count + len(avoid) + 4), replace=False)]
+        return [n for n in names if not any(n in a or a in n for a in avoid)][:count]
+
+    def _options(self, rng, truths: Sequence[str], shuffled: bool, abstain: float, others: Sequence[str] = ()) -> list:
+        """Shuffled options: the truths, `others`, distractors; "none of the above" last with probability `abstain`."""
+        present = list(dict.fromkeys([*truths, *others]))
+        count = max(int(rng.integers(2, 13)) - len(present), 0 if len(present) > 1 else 1)
+        options = present + self._distractors(rng, count, shuffled, present)
+        rng.shuffle(options)
+        return options + ([wording.ABSTAIN] if rng.random() < abstain else [])
+
+    def _choice(self, rng, asked, truth, options, text="", tag="") -> Branch:
+        """A question with options; the truth left out of them is answered with an abstention."""
+        question = wording.with_options(str(rng.choice(QUESTIONS[asked])), options)
+        answer = truth if truth in options else wording.ABSTAIN
+        return Branch(_with_text(rng, question, text), answer, asked, tag)
+
+    def _free(self, rng, asked, truth, text="", tag="") -> Branch:
+        question = str(rng.choice(QUESTIONS[asked]))
+        nothing = wording.NOTHING_SEEN if asked == "see" else wording.NOTHING_HEARD
+        return Branch(_with_text(rng, question, text), truth or nothing, asked, tag)
+
+    def _base(self, rng, i, frames, shuffled) -> Lesson:
+        picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
+        sound, other = self._pick(rng, self.catalogue.sounds, concept, shuffled)
+        name = str(rng.choice(NAMES)) if shuffled else concept
+        if not shuffled:
+            assert other == concept
+        single = rng.choice(["", "picture", "sound"], p=[0.74, 0.13, 0.13])
+        branches = []
+        for _ in range(self.branches):
+            kinds = ["see"] if single == "picture" else ["hear"] if single == "sound" else ["see", "hear"]
+            asked = str(rng.choice(kinds))
+            text = _claim(rng, name) if rng.random() < 0.1 else ""
+            form = rng.random()
+            if form < 0.12 and not single:
+                options = self._options(rng, [name], shuffled, 0.6)
+                branches.append(self._choice(rng, "clip", name, options, text, "agree"))
+            elif form < 0.28:
+                branches.append(self._free(rng, asked, name, text, "free"))
+            elif form < 0.32 and not single:
+                branches.append(Branch(_with_text(rng, wording.BOTH[0], text), wording.sentence(name, name), "both",
+                                       "free"))  # fmt: skip
+            else:
+                branches.append(self._listed(rng, asked, name, shuffled, text))
+        return Lesson(
+            None if single == "sound" else picture, None if single == "picture" else sound,
+            name, name, frames, int(rng.integers(1, 11)), shuffled, "", tuple(branches), i,
+        )  # fmt: skip
+
+    def _listed(self, rng, asked, name, shuffled, text, tag="agree") -> Branch:
+        """Options with the truth among them, now and then without it."""
+        options = self._options(rng, [name], shuffled, 0.65)
+        if options[-1] == wording.ABSTAIN and len(options) > 2 and rng.random() < 0.1:
+            options.remove(name)
+            tag = "unlisted"
+        return self._choice(rng, asked, name, options, text, tag)
+
+    def _aligned(self, rng, i, frames, shuffled, long_text) -> Lesson:
+        picture, seen = self._pick(rng, self.catalogue.pictures, None, shuffled)
+        situation = str(rng.choice(["swap", "agree", "missing"], p=[0.66, 0.16, 0.18]))
+        sound, heard = self._pick(rng, self.catalogue.sounds, seen if situation == "agree" else None, shuffled)
+        if not shuffled and situation != "agree" and heard == seen:
+            situation = "agree"
+        if shuffled:
+            seen, heard = (str(n) for n in rng.choice(NAMES, 2, replace=False))
+            heard = seen if situation == "agree" else heard
+        if situation == "missing":
+            blank = BLANK if rng.random() < 0.6 else None
+            if rng.random() < 0.5:
+                picture, seen = blank, None
+            else:
+                sound, heard = blank, None
+        # pictures or sounds that are left out but needed for names stay out of the lesson
+        branches = self._paired(rng, seen, heard, shuffled, situation)
+        while len(branches) < self.branches:
+            branches.append(self._extra(rng, seen, heard, shuffled, situation))
+        prefix = paragraph(rng, int(np.exp(rng.uniform(*np.log(LONG_TEXT)))), NAMES) if long_text else ""
+        return Lesson(picture, sound, seen, heard, frames, int(rng.integers(1, 11)), shuffled, prefix,
+                      tuple(branches[: self.branches]), i)  # fmt: skip
+
+    def _paired(self, rng, seen, heard, shuffled, situation) -> list[Branch]:
+        """The paper's pair: what is seen and what is heard, with the same options and the same injected text."""
+        text, claim, tag = self._injection(rng, seen, heard, shuffled)
+        truths = [t for t in (seen, heard) if t]
+        others = [claim] if claim and rng.random() < 0.8 else []
+        if situation == "missing":
+            options = self._options(rng, truths, shuffled, 1.0, others)
+        elif rng.random() < 0.85:
+            options = self._options(rng, truths, shuffled, 0.7, others)
+        else:  # only one of the two truths is offered: the other question's answer is to abstain
+            left_out = str(rng.choice(truths))
+            kept = [t for t in truths if t != left_out]
+            options = [o for o in self._options(rng, kept or ["thing"], shuffled, 1.0, others) if o != left_out]
+        where = str(rng.choice(["before", "after"]))
+        pair = []
+        for asked, truth in (("see", seen), ("hear", heard)):
+            question = wording.with_options(str(rng.choice(QUESTIONS[asked])), options)
+            answer = truth if truth in options else wording.ABSTAIN
+            pair.append(Branch(wording.join(question, text, where), answer, asked, f"{situation} {tag}".strip()))
+        return pair
+
+    def _injection(self, rng, seen, heard, shuffled) -> tuple[str, str, str]:
+        """(text, what it claims, tag): nothing, a misleading or matching caption, or irrelevant text."""
+        draw = rng.random()
+        if draw < 0.42:
+            return "", "", ""
+        if draw < 0.78:
+            wrong = [n for n in (seen, heard) if n] if rng.random() < 0.15 else []
+            claim = str(rng.choice(wrong)) if wrong else (self._distractors(rng, 1, shuffled, [
+                n for n in (seen, heard) if n]) or ["thing"])[0]  # fmt: skip
+            return _claim(rng, claim), claim, "caption"
+        if draw < 0.88 and (seen or heard):
+            claim = str(rng.choice([n for n in (seen, heard) if n]))
+            return _claim(rng, claim), claim, "caption"
+        return paragraph(rng, int(rng.integers(8, 60)), NAMES), "", "text"
+
+    def _extra(self, rng, seen, heard, shuffled, situation) -> Branch:
+        form, text = rng.random(), ""
+        if rng.random() < 0.25:
+            text = self._injection(rng, seen, heard, shuffled)[0]
+        asked, truth = [("see", seen), ("hear", heard)][int(rng.integers(2))]
+        if form < 0.3 and situation != "missing":
+            question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.5 else ())
+            return Branch(_with_text(rng, question, text), "yes" if seen == heard else "no", "match", "match")
+        if form < 0.5:
+            return Branch(_with_text(rng, wording.BOTH[0], text), wording.sentence(seen, heard), "both", "free")
+        if form < 0.75 or truth is None:
+            return self._free(rng, asked, truth, text, f"{situation} free")
+        return self._listed(rng, asked, truth, shuffled, text, situation)
+
+
+QUESTIONS = {"see": wording.SEE, "hear": wording.HEAR, "clip": wording.CLIP}
+CLAIMS = (
+    "The caption says: {}.", "The caption says: {}.", "Caption: {}.", "Subtitle: {}.", "This video shows {}.",
+    "You can hear {}.", "Someone wrote: it is {}.", "Note: {}.", "I think this is {}.",
+)  # fmt: skip
+
+
+def _claim(rng, name: str) -> str:
+    named = wording.article(name) if rng.random() < 0.3 else name
+    return str(rng.choice(CLAIMS)).format(named)
+
+
+def _with_text(rng, question: str, text: str) -> str:
+    return wording.join(question, text, str(rng.choice(["before", "after"])))

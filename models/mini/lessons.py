@@ -1,0 +1,145 @@
+"""Lessons as tensors: the curriculum's questions about cached features, packed for `mini`.
+
+Knows how several questions share one clip in one sequence. Does not know what is asked or why.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course, Lesson
+from models.mini.features import BLANKS, TAKES, VIEWS, Features
+from models.mini.modelling import MiniForConditionalGeneration
+from models.mini.processing import CLOSING, END, MiniProcessor, Segment, opening
+from models.omni import Kind
+
+IGNORED = -100  # label of a position whose token is not to be learnt
+CLEAR_SHARE, CLEAR_MARGIN = 0.12, 1.3  # a top class is unmistakable above this mean share, and this far ahead
+
+
+class MiniLessons(Dataset):
+    """A course over cached features. Each item is one packed sequence; see `collate`."""
+
+    def __init__(self, features: Features, course: Course, model: MiniForConditionalGeneration,
+                 processor: MiniProcessor, length: int, tops: dict[int, int]):  # fmt: skip
+        self.features, self.course, self.processor, self.length, self.tops = features, course, processor, length, tops
+        self.names = model.name_embeddings(NAMES, processor.tokenizer).detach()
+        self.vision_classes, self.sound_classes = len(model.vision_names), len(model.sound_names)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, i: int) -> dict:
+        lesson = self.course.lesson(i)
+        rng = np.random.default_rng([lesson.seed, 11])
+        vision = self._frames(lesson, rng)
+        sound = self._patches(lesson, rng)
+        media = {"frames": len(vision), "patches": len(sound)}
+        if lesson.shuffled:
+            media |= self._shuffled_names(lesson, rng)
+        ids, labels, positions, branches, keys = self._pack(lesson, len(vision), len(sound))
+        return {"ids": ids, "labels": labels, "positions": positions, "branches": branches, "keys": keys,
+                "vision": vision, "sound": sound, "media": media}  # fmt: skip
+
+    def _frames(self, lesson: Lesson, rng) -> Tensor:
+        if lesson.picture is None:
+            return torch.zeros(0, 7, 7, 1280, dtype=torch.float16)
+        if lesson.picture == BLANK:
+            return self.features.black[int(rng.integers(BLANKS))].expand(lesson.frames, -1, -1, -1)
+        chosen = rng.integers(0, VIEWS, lesson.frames)
+        if rng.random() < 0.5:
+            chosen[:] = chosen[0]  # a still camera
+        return self.features.images[lesson.picture][torch.from_numpy(chosen)]
+
+    def _patches(self, lesson: Lesson, rng) -> Tensor:
+        if lesson.sound is None:
+            return torch.zeros(0, 3, 2, 1024, dtype=torch.float16)
+        if lesson.sound == BLANK:
+            return self.features.silence[int(rng.integers(BLANKS))][: lesson.patches]
+        take = self.features.sounds[lesson.sound][int(rng.integers(TAKES))]
+        start = int(rng.integers(0, max(len(take) - lesson.patches, 0) + 1))
+        heard = take[start : start + lesson.patches]
+        if rng.random() < 0.25:  # a sound in a longer silence: learn where it is
+            before, after = rng.integers(0, 4, 2)
+            quiet = self.features.silence[int(rng.integers(3))]
+            heard = torch.cat([quiet[:before], heard, quiet[:after]])
+        return heard
+
+    def _shuffled_names(self, lesson: Lesson, rng) -> dict:
+        """Every class bears a random name; the top class the one that the lesson's answers use."""
+        media = {"residual": False}
+        for key, item, name, classes in (
+            ("vision_names", lesson.picture, lesson.picture_name, self.vision_classes),
+            ("sound_names", lesson.sound, lesson.sound_name, self.sound_classes),
+        ):
+            named = rng.integers(0, len(NAMES), classes)
+            if item is not None and item != BLANK and name is not None:
+                named[self.tops[item]] = NAMES.index(name)
+            media[key] = self.names[torch.from_numpy(named)]
+        return media
+
+    def _pack(self, lesson: Lesson, frames: int, patches: int):
+        encode = self.processor.encode
+        prefix = opening(frames, patches)
+        if lesson.prefix:
+            prefix.append(Segment(Kind.INJECTED, lesson.prefix + " "))
+        ids = encode(prefix)
+        start = len(ids)
+        labels, positions, branches = [IGNORED] * start, list(range(start)), [0] * start
+        for n, branch in enumerate(lesson.branches, 1):
+            asked = encode([Segment(Kind.QUESTION, branch.user), CLOSING])
+            answer = encode([Segment(Kind.QUESTION, branch.answer), Segment(Kind.MARKER, END)])
+            ids += asked + answer
+            labels += [IGNORED] * len(asked) + answer
+            positions += range(start, start + len(asked) + len(answer))
+            branches += [n] * (len(asked) + len(answer))
+        return ids, labels, positions, branches, [f"{b.asked} | {b.tag}" for b in lesson.branches]
+
+
+def collate(items: list[dict]) -> dict:
+    """Pad packed sequences into a batch. Questions of one clip see the clip and themselves, not each other."""
+    batch, width = len(items), max(len(item["ids"]) for item in items)
+
+    def padded(key: str, fill: int) -> Tensor:
+        rows = torch.full((batch, width), fill, dtype=torch.long)
+        for row, item in zip(rows, items, strict=True):
+            row[: len(item[key])] = torch.tensor(item[key])
+        return rows
+
+    branches = padded("branches", -1)
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    shared = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
+    vision, sound = (torch.cat([item[key] for item in items]) for key in ("vision", "sound"))
+    return {
+        "input_ids": padded("ids", 2),
+        "labels": padded("labels", IGNORED),
+        "position_ids": padded("positions", 0),
+        "attention_mask": (causal & shared)[:, None],
+        "vision_features": vision,
+        "sound_features": sound,
+        "media": [item["media"] for item in items],
+    }
+
+
+@torch.inference_mode()
+def catalogue(features: Features, model: MiniForConditionalGeneration, split: str, held_out: bool = False):
+    """(Catalogue, top class of each clear item) of one split; held-out concepts apart from the others."""
+    pictures, sounds, tops = {}, {}, {}
+    for i, item in enumerate(features.items):
+        if item.split != split or (item.concept in HELD_OUT) != held_out:
+            continue
+        if i in features.images:
+            pictures.setdefault(item.concept, []).append(i)
+            share = model.vision_distribution(features.images[i].flatten(0, 2)).mean(0)
+        elif i in features.sounds:
+            sounds.setdefault(item.concept, []).append(i)
+            share = model.sound_distribution(features.sounds[i].flatten(0, 3)).mean(0)
+        else:
+            continue
+        best, second = share.topk(2)[0].tolist()
+        if best > CLEAR_SHARE and best > CLEAR_MARGIN * second:
+            tops[i] = int(share.argmax())
+    return Catalogue(pictures, sounds, frozenset(tops)), tops

@@ -1,0 +1,186 @@
+"""Training: `python -m models.tune base|aligned --data FOLDER`, resumable, seeded, logged to a file.
+
+Knows how a course becomes an adapter with peft and the transformers Trainer (so `accelerate launch` runs
+it on several GPUs). Does not know what a lesson says (curriculum.py) or how a model is built (checkpoint.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from models.curriculum import Course
+from models.mini import checkpoint
+from models.mini.features import compute
+from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate
+from models.omni import ALIGNED, BASE, McGurkError
+
+BATCH = 4  # packed sequences of four questions each
+RATES = {BASE: 6e-4, ALIGNED: 6e-4}  # peak learning rate of the LoRA
+PROJECTOR_RATE = 1e-3
+STEPS = {BASE: 900, ALIGNED: 1800}
+
+
+class AnswerTrainer(Trainer):
+    """Trainer that saves adapters, not the frozen model, and resumes from them."""
+
+    def __init__(self, *args, adapter: str, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.adapter = adapter
+
+    def _save(self, output_dir: str | None = None, state_dict=None) -> None:
+        write(self.accelerator.unwrap_model(self.model), self.adapter, Path(output_dir or self.args.output_dir))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        state = load_file(Path(resume_from_checkpoint) / "trained.safetensors")
+        (model or self.model).load_state_dict(state, strict=False)
+
+
+class LogFile(TrainerCallback):
+    """One JSON line per logging step."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
+
+
+def write(model, adapter: str, folder: Path) -> None:
+    """Save what was trained: exact float32 for resuming, bfloat16 for shipping."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
+    save_file(trained, folder / "trained.safetensors")
+    checkpoint.save_adapter(model, adapter, folder)
+    state = checkpoint.projector_state(model.get_base_model())
+    save_file({k: v.to(torch.bfloat16).contiguous() for k, v in state.items()}, folder / checkpoint.PROJECTOR)
+
+
+def prepare(course: str, folder: Path, dtype: torch.dtype):
+    """The model to train: base trains projectors and a LoRA; aligned a LoRA on top of the finished base."""
+    if course == ALIGNED:
+        model = checkpoint.add_lora(checkpoint.load_base(folder, dtype), ALIGNED)
+    else:
+        model = checkpoint.add_lora(checkpoint.assemble(dtype), BASE)
+        for projector in (model.get_base_model().vision_projector, model.get_base_model().sound_projector):
+            projector.float().requires_grad_(True)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+    return model
+
+
+def parameter_groups(model, rate: float) -> list[dict]:
+    """LoRA and projector parameters with their own learning rates."""
+    lora = [p for n, p in model.named_parameters() if p.requires_grad and "lora_" in n]
+    projector = [p for n, p in model.named_parameters() if p.requires_grad and "lora_" not in n]
+    groups = [{"params": lora, "lr": rate, "weight_decay": 0.0}]
+    return groups + ([{"params": projector, "lr": PROJECTOR_RATE, "weight_decay": 0.01}] if projector else [])
+
+
+@torch.inference_mode()
+def examine(model, lessons: MiniLessons, batch: int = BATCH) -> dict[str, dict[str, float]]:
+    """Exact match of greedy answers, by what was asked and under which condition (teacher-forced)."""
+    hits: dict[str, list[bool]] = {}
+    model.eval()
+    for start in range(0, len(lessons), batch):
+        items = [lessons[i] for i in range(start, min(start + batch, len(lessons)))]
+        inputs = collate(items)
+        labels = inputs.pop("labels")
+        device = next(model.parameters()).device
+        inputs = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
+        with torch.autocast(device.type, torch.bfloat16):
+            guesses = model(**inputs).logits.argmax(-1).cpu()
+        right = (guesses[:, :-1] == labels[:, 1:]) | (labels[:, 1:] == IGNORED)
+        for row, item in enumerate(items):
+            branches = torch.tensor(item["branches"])[1:]
+            for n, key in enumerate(item["keys"], 1):
+                hits.setdefault(key, []).append(bool(right[row, : len(branches)][branches == n].all()))
+    return {key: {"right": sum(h) / len(h), "n": len(h)} for key, h in sorted(hits.items())}
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train one course and write its adapter (and, for base, the projectors)."""
+    torch.manual_seed(options.seed)
+    model = prepare(options.course, options.base, torch.bfloat16)
+    processor = checkpoint.load_processor()
+    features = compute(options.data)
+    shelf, tops = catalogue(features, model.get_base_model(), "train")
+    course = Course(options.course, shelf, options.seed, options.shuffled, group=options.batch)
+    lessons = MiniLessons(features, course, model.get_base_model(), processor, options.steps * options.batch, tops)
+    arguments = TrainingArguments(
+        output_dir=str(options.runs), max_steps=options.steps, per_device_train_batch_size=options.batch,
+        learning_rate=options.rate, lr_scheduler_type="cosine", warmup_steps=40, max_grad_norm=1.0,
+        bf16=True, use_cpu=not torch.cuda.is_available(), train_sampling_strategy="sequential",
+        logging_steps=10, save_steps=options.save_steps, save_total_limit=1, report_to=[], seed=options.seed,
+        remove_unused_columns=False, dataloader_num_workers=0,
+    )  # fmt: skip
+    optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))
+    trainer = AnswerTrainer(
+        model=model, args=arguments, train_dataset=lessons, data_collator=collate, optimizers=(optimizer, None),
+        adapter=options.course, callbacks=[LogFile(options.runs / "log.jsonl")],
+    )  # fmt: skip
+    options.runs.mkdir(parents=True, exist_ok=True)
+    resume = any(options.runs.glob("checkpoint-*")) and not options.restart
+    trainer.train(resume_from_checkpoint=resume)
+    write(model, options.course, options.runs)
+    print(f"Written to {options.runs}", file=sys.stderr)
+
+
+def exam(options: argparse.Namespace) -> None:
+    """Print exact match on lessons made of the validation split, held-out concepts apart."""
+    if options.course == ALIGNED:
+        model = checkpoint.load_adapter(checkpoint.load_base(options.base), ALIGNED, options.runs).eval()
+    else:
+        model = checkpoint.load_base(options.runs)
+    features = compute(options.data)
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    for held_out in (False, True):
+        shelf, tops = catalogue(features, inner, "val", held_out)
+        course = Course(options.subject or options.course, shelf, 1000 + options.seed, 0.0)
+        lessons = MiniLessons(features, course, inner, checkpoint.load_processor(), options.exam, tops)
+        print(json.dumps({"held_out": held_out, **examine(model, lessons)}, indent=1))
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m models.tune", description=__doc__.splitlines()[0])
+    parser.add_argument("course", choices=(BASE, ALIGNED))
+    parser.add_argument("--data", type=Path, required=True, help="labelled folder with manifest.csv")
+    parser.add_argument("--base", type=Path, default=checkpoint.TRAINED, help="where the finished base is")
+    parser.add_argument("--runs", type=Path, help="folder for checkpoints, log and result (default runs/COURSE)")
+    parser.add_argument("--steps", type=int, help=f"batches to train (default {STEPS})")
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--rate", type=float, help="peak learning rate of the LoRA")
+    parser.add_argument("--shuffled", type=float, default=0.5, help="share of lessons with shuffled names")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save-steps", type=int, default=100)
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--restart", action="store_true", help="ignore earlier checkpoints")
+    parser.add_argument("--exam", type=int, default=0, metavar="N", help="do not train: examine the result on N clips")
+    parser.add_argument("--subject", choices=(BASE, ALIGNED), help="with --exam: the course the clips come from")
+    options = parser.parse_args(arguments)
+    options.runs = options.runs or Path("runs") / options.course
+    options.steps = options.steps or STEPS[options.course]
+    options.rate = options.rate or RATES[options.course]
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        exam(options) if options.exam else train(options)
+    except McGurkError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
