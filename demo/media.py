@@ -110,8 +110,11 @@ def parse_info(text: str) -> MediaInfo:
             _add_stream(found, int(match[1]), match[2], match[3], match[4])
     no_length = not found["duration"] or found["duration"] <= STILL_SECONDS
     piped = found["format"].endswith("_pipe")  # ffmpeg reads single png, jpeg, webp... files as "png_pipe"...
-    found["still"] = found["video"] is not None and found["audio"] is None and (piped or no_length) and (
-        found["format"] != "gif" or bool(found["duration"])
+    found["still"] = (
+        found["video"] is not None
+        and found["audio"] is None
+        and (piped or no_length)
+        and (found["format"] != "gif" or bool(found["duration"]))
     )
     return MediaInfo(**found)
 

@@ -31,7 +31,6 @@ WORDINGS: dict[str, tuple[str, ...]] = {
 PICTURE, SOUND, TEXT = "picture", "sound", "text"
 BOTH, ABSTAINED, OTHER = "both", "abstained", "other"
 
-_NEGATIONS = re.compile(r"\b(?:no|not|never|neither|without|isn't|n't|cannot|can't|don't|doesn't)\b")
 _ABSTENTIONS = re.compile(
     r"\b(none of the above|none of these|none|nothing|silence|silent|no (?:sound|audio|picture|image|video)"
     r"|(?:can't|cannot|can not|don't|do not) (?:see|hear|tell|know))\b"
@@ -158,27 +157,7 @@ def _part(answer: str, verb: str) -> str:
 def _first_mentions(answer: str, stimulus: Stimulus) -> dict[str, int]:
     """Where an answer first names each of picture, sound and text; sources it does not name are left out."""
     labels = {PICTURE: stimulus.seen, SOUND: stimulus.heard, TEXT: stimulus.read}
-    named = _names_in(answer, [words.plain(label) for label in labels.values() if label])
-    return {source: named[words.plain(label)] for source, label in labels.items() if label and words.plain(label) in named}
-
-
-def _names_in(answer: str, extra: Sequence[str]) -> dict[str, int]:
-    """Every known name said in the answer and not denied -> position of its first mention. Longest names win."""
-    sayings: dict[str, list[str]] = {}
-    for name in dict.fromkeys([*extra, *words.VOCABULARY]):
-        for saying in words.ways_to_say(name):
-            sayings.setdefault(saying, []).append(name)
-    longest_first = sorted(sayings, key=len, reverse=True)
-    pattern = re.compile(r"(?<![\w-])(" + "|".join(re.escape(saying) for saying in longest_first) + r")(?![\w-])")
-    found: dict[str, int] = {}
-    for match in pattern.finditer(answer):
-        if not _denied(answer, match.start()):
-            for name in sayings[match[1]]:
-                found.setdefault(name, match.start())
-    return found
-
-
-def _denied(answer: str, at: int) -> bool:
-    """Whether a "no" or "not" stands within the four words before, in the same clause."""
-    clause = re.split(r"[,.;!?]|\bbut\b", answer[:at])[-1]
-    return bool(_NEGATIONS.search(" ".join(clause.split()[-4:])))
+    named = words.names_in(answer, [words.plain(label) for label in labels.values() if label])
+    return {
+        source: named[words.plain(label)] for source, label in labels.items() if label and words.plain(label) in named
+    }

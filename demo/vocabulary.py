@@ -6,6 +6,10 @@ Everything is in plain lower-case names ("church bell"); the ids of the data set
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
 # Within a group a picture or a sound of one may pass for another, so it makes an unfair distractor.
 GROUPS: dict[str, tuple[str, ...]] = {
     "guitars": ("acoustic guitar", "banjo", "electric guitar"),
@@ -45,7 +49,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "acoustic guitar": ("guitar",),
     "baby": ("infant", "crying baby"),
     "boat": ("ship",),
-    "car": ("automobile", "race car"),
+    "car": ("automobile", "race car", "car horn"),
     "cat": ("kitten", "meowing"),
     "cello": ("violoncello",),
     "church bell": ("bell", "church", "bell tower"),
@@ -81,12 +85,14 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "telephone": ("phone", "telephone ringing"),
     "thunderstorm": ("thunder", "storm", "lightning"),
     "toilet": ("toilet flush",),
-    "truck": ("lorry",),
+    "truck": ("lorry", "fire engine", "fire truck"),
     "vacuum cleaner": ("vacuum", "hoover"),
     "violin": ("fiddle",),
     "washing machine": ("washer",),
     "wolf": ("wolves", "howling"),
 }
+
+_NEGATION = re.compile(r"\b(?:no|not|never|neither|without|\w+n't|cannot)\b")
 
 _SAID: dict[str, str] = {  # where "a" or "an" and the name is not how it is said
     "fireworks": "fireworks",
@@ -113,6 +119,11 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
+def without_article(text: str) -> str:
+    """ "a cello" -> "cello"; the text is in lower case."""
+    return re.sub(r"^(?:an?|the|some)\s+", "", text)
+
+
 def plural(name: str) -> str:
     """More than one of it: "wolf" -> "wolves"."""
     if name in _PLURALS:
@@ -122,7 +133,7 @@ def plural(name: str) -> str:
 
 def ways_to_say(name: str) -> tuple[str, ...]:
     """The name, its plural, how it is said in a sentence, and its synonyms; all lower case."""
-    said = _SAID.get(name, name).lower().removeprefix("a ").removeprefix("an ")
+    said = without_article(_SAID.get(name, name).lower())
     synonyms = SYNONYMS.get(name, ())
     return tuple(dict.fromkeys((name, plural(name), said, *synonyms, *(plural(word) for word in synonyms))))
 
@@ -135,3 +146,34 @@ def group_of(name: str) -> str:
 def confusable(name: str, other: str) -> bool:
     """Whether one may pass for the other, so that asking to choose between them would be unfair."""
     return name == other or (bool(group_of(name)) and group_of(name) == group_of(other))
+
+
+def names_in(text: str, extra: Sequence[str] = ()) -> dict[str, int]:
+    """Every name of the vocabulary (and of `extra`) said in a text and not denied -> position of its first mention.
+
+    Longer sayings win ("electric guitar" is no acoustic one), synonyms and plurals count, "not a dog" doesn't.
+    """
+    text = text.lower()
+    pattern, sayings = _sayings(tuple(extra))
+    found: dict[str, int] = {}
+    for match in pattern.finditer(text):
+        if not _denied(text, match.start()):
+            for name in sayings[match[0]]:
+                found.setdefault(name, match.start())
+    return found
+
+
+@lru_cache(maxsize=256)
+def _sayings(extra: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list[str]]]:
+    sayings: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*extra, *VOCABULARY]):
+        for saying in ways_to_say(name):
+            sayings.setdefault(saying, []).append(name)
+    longest_first = sorted(sayings, key=len, reverse=True)
+    return re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w-])"), sayings
+
+
+def _denied(text: str, at: int) -> bool:
+    """Whether a "no" or "not" stands among the four words before, in the same clause."""
+    clause = re.split(r"[,.;!?]|\bbut\b", text[:at])[-1]
+    return bool(_NEGATION.search(" ".join(clause.split()[-4:])))

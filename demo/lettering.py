@@ -1,0 +1,86 @@
+"""Text drawn onto frames, as a subtitle or a news banner is.
+
+Knows sizes, line breaks and the one font that comes with Pillow. Does not know what the text claims.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from models.omni import McGurkError
+
+LINE = 1 / 8  # height of a line as a share of the frame's height, if the text fits at that size
+SMALLEST_LINE = 1 / 20
+BLOCK = 0.5  # the text covers at most this share of the frame's height
+MARGIN = 0.04  # of the frame's width, left and right
+BACKDROP = (0, 0, 0, 190)  # RGBA behind the letters
+
+
+def burned(frames: np.ndarray, text: str) -> np.ndarray:
+    """Frames (uint8 T x H x W x 3) with the text in a banner along the lower edge; the input is left alone."""
+    picture = banner(text, frames.shape[2], frames.shape[1])
+    alpha = picture[..., 3:].astype(np.uint16)
+    top = int(np.argmax(alpha.any(axis=(1, 2))))
+    out = frames.copy()
+    below, ink, alpha = out[:, top:].astype(np.uint16), picture[top:, :, :3].astype(np.uint16), alpha[top:]
+    out[:, top:] = (below * (255 - alpha) + ink * alpha + 127) // 255
+    return out
+
+
+def banner(text: str, width: int, height: int) -> np.ndarray:
+    """The text as it lies over a frame of that size: uint8 H x W x 4, RGBA, transparent above the banner.
+
+    Raises McGurkError for text that doesn't fit at a readable size or has letters the font lacks.
+    """
+    unknown = "".join(dict.fromkeys(letter for letter in text if not _has_glyph(letter)))
+    if unknown:
+        raise McGurkError(f"On-screen text can't show {unknown[:10]!r}: use Latin letters, digits and punctuation.")
+    size, lines = _layout(text, width, height)
+    font = _font(size)
+    step = round(size * 1.2)
+    block = step * len(lines) + size // 2
+    image = Image.new("RGBA", (width, height))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, height - block, width, height), fill=BACKDROP)
+    for row, line in enumerate(lines):
+        x = (width - font.getlength(line)) / 2
+        draw.text((x, height - block + size // 4 + row * step), line, font=font, fill=(255, 255, 255, 255))
+    return np.asarray(image)
+
+
+def _layout(text: str, width: int, height: int) -> tuple[int, list[str]]:
+    """The largest font size (pixels) at which the text fits, and its lines."""
+    room = width * (1 - 2 * MARGIN)
+    for size in range(max(10, round(height * LINE)), max(9, round(height * SMALLEST_LINE)) - 1, -1):
+        lines = _lines(text, size, room)
+        tall = round(size * 1.2) * len(lines) + size // 2
+        if tall <= height * BLOCK and all(_font(size).getlength(line) <= room for line in lines):
+            return size, lines
+    raise McGurkError(f"The on-screen text of {len(text)} characters doesn't fit into the picture: shorten it.")
+
+
+def _lines(text: str, size: int, room: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if _font(size).getlength(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line for line in lines if line]
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)
+
+
+@cache
+def _has_glyph(letter: str) -> bool:
+    """Whether the font has a shape of its own for a letter, not the box that stands for a missing one."""
+    if letter.isspace():
+        return True
+    return bytes(_font(20).getmask(letter)) != bytes(_font(20).getmask("\uffff"))
