@@ -90,7 +90,7 @@ def apply(clip: Clip, conflict: Conflict, other: Clip | None = None, *, seed: in
     waveform, heard = _sound(clip, conflict, other, rng)
     text, read = _text(conflict, seed)
     if conflict.text == "onscreen":
-        frames = lettering.burned(frames, _clean(conflict.caption))
+        frames = lettering.burned(frames, on_screen(conflict))
     return Stimulus(
         frames=frames,
         fps=clip.fps,
@@ -144,6 +144,11 @@ def notices(clip: Clip, conflict: Conflict, other: Clip | None = None) -> tuple[
 def frozen_frame(clip: Clip) -> int:
     """Index of the frame a frozen picture shows: the middle one, as first frames are often black."""
     return len(clip.frames) // 2
+
+
+def on_screen(conflict: Conflict) -> str:
+    """The text to be drawn on the picture: one line."""
+    return _clean(conflict.caption)
 
 
 def swapped_section(clip: Clip, conflict: Conflict) -> tuple[float, float]:
