@@ -1,0 +1,268 @@
+"""`mini` as an OmniModel: encodes once, answers with either adapter, records what it attended to.
+
+Knows how a question is run on the assembled model. Does not know where weights come from or how it was
+trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import peft
+import torch
+import transformers
+from torch import Tensor
+from transformers import DynamicCache
+
+from models.mini import checkpoint
+from models.mini.encoders import AUDIOSET_CLASSES, FRAME_SIZE, IMAGENET_CLASSES
+from models.mini.processing import END, Prompt, Segment
+from models.omni import (
+    ALIGNED,
+    BASE,
+    SAMPLE_RATE,
+    Answer,
+    Attention,
+    Kind,
+    McGurkError,
+    OmniModel,
+    Receipt,
+    Steering,
+    Stimulus,
+)
+from models.probe import PROBE, Recorder, paused, recording, steering
+from models.steer import bias_for
+
+REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
+PERCEIVED = 5  # classes reported of each encoder
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A stimulus as `mini` sees it: media tokens (N x hidden), frame times (s), number of sound patches."""
+
+    stimulus: Stimulus
+    vision: Tensor | None
+    sound: Tensor | None
+    frame_times: np.ndarray
+    patches: int
+    perceived: dict[str, list[tuple[str, float]]]
+
+
+def fast_dtype() -> torch.dtype:
+    """bfloat16 where the machine computes it natively, float32 elsewhere."""
+    if torch.cuda.is_available():
+        return torch.bfloat16
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+
+
+class Mini(OmniModel):
+    """The embedded audio-visual model. Thread-safe: one answer at a time."""
+
+    name = "mini"
+    adapters = (BASE, ALIGNED)
+
+    def __init__(self, folder: Path = checkpoint.TRAINED, dtype: torch.dtype | None = None, device: str | None = None):
+        self.dtype = dtype or fast_dtype()
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.tuned = checkpoint.load_tuned(folder, self.dtype, PROBE).to(self.device)
+        self.inner = self.tuned.get_base_model()
+        for name, parameter in self.tuned.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.to(self.dtype)
+        self.processor = checkpoint.load_processor()
+        self.text_layers = [layer.self_attn for layer in self.inner.language_model.model.layers]
+        self.layers, self.heads = len(self.text_layers), self.inner.config.text_config.num_attention_heads
+        self.checksums = {name: checkpoint.checksum(name, folder) for name in self.adapters}
+        self._lock = threading.Lock()
+        self._pictures: OrderedDict = OrderedDict()
+        self._sounds: OrderedDict = OrderedDict()
+        self._refuse_inert()
+
+    @torch.inference_mode()
+    def encode(self, stimulus: Stimulus) -> Encoded:
+        """Run EfficientNet on at most 8 frames and YAMNet on the sound, or recall them."""
+        pixels, times = self.processor.pixels(stimulus)
+        waveform = stimulus.waveform if stimulus.waveform is not None and len(stimulus.waveform) else None
+        vision, seen = self._recall(self._pictures, pixels, self._see) if pixels is not None else (None, [])
+        sound, heard = self._recall(self._sounds, waveform, self._hear) if waveform is not None else (None, [])
+        patches = 0 if sound is None else len(sound) // 6
+        return Encoded(stimulus, vision, sound, times, patches, {"picture": seen, "sound": heard})
+
+    def _recall(self, shelf: OrderedDict, media: np.ndarray, encode: Callable):
+        key = hashlib.blake2b(np.ascontiguousarray(media).tobytes(), digest_size=16).digest()
+        with self._lock:
+            if key not in shelf:
+                shelf[key] = encode(media)
+            shelf.move_to_end(key)
+            while len(shelf) > REMEMBERED:
+                shelf.popitem(last=False)
+            return shelf[key]
+
+    def _see(self, pixels: np.ndarray) -> tuple[Tensor, list]:
+        features = self.inner.vision(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
+        share = self.inner.vision_distribution(features).flatten(0, 2).mean(0)
+        return self.inner.project_vision(features).to(self.dtype), _top(share, IMAGENET_CLASSES)
+
+    def _hear(self, waveform: np.ndarray) -> tuple[Tensor, list]:
+        patches = self.processor.patches(Stimulus(None, 1.0, waveform))
+        features = self.inner.sound(torch.from_numpy(patches).to(self.device))
+        scores = self.inner.sound.logits(features).mean((1, 2)).sigmoid().mean(0)
+        return self.inner.project_sound(features).to(self.dtype), _top(scores, AUDIOSET_CLASSES)
+
+    @torch.inference_mode()
+    def answer(
+        self,
+        encoded: Encoded,
+        question: str,
+        options: Sequence[str] = (),
+        *,
+        adapters: Sequence[str] | None = None,
+        attention: bool = True,
+        steering: Steering | None = None,
+        max_new_tokens: int = 24,
+        system: str | None = None,
+    ) -> Iterator[tuple[str, Answer]]:
+        """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
+        prompt = self.processor.prompt(
+            question, encoded.frame_times, encoded.patches,
+            text=encoded.stimulus.text, text_position=encoded.stimulus.text_position, system=system,
+        )  # fmt: skip
+        longest = self.inner.config.text_config.max_position_embeddings - max_new_tokens
+        if len(prompt.ids) > longest:
+            raise McGurkError(f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: shorten the text.")
+        for adapter in adapters or self.adapters:
+            if adapter not in self.adapters:
+                raise McGurkError(f"There is no adapter {adapter!r}: {' or '.join(self.adapters)}.")
+            started = time.perf_counter()
+            with self._lock, self._using(adapter):
+                text, scores, recorder, written = self._run(encoded, prompt, options, attention, steering, max_new_tokens)
+            yield adapter, Answer(
+                text,
+                scores,
+                self._attention(recorder, prompt, written),
+                self._receipt(adapter, encoded, prompt, max_new_tokens),
+                time.perf_counter() - started,
+                encoded.perceived,
+            )
+
+    def _using(self, adapter: str):
+        stack = ExitStack()
+        if adapter == BASE:
+            stack.enter_context(self.tuned.disable_adapter())
+        return stack
+
+    def _run(self, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens):
+        """Prefill, score the options in one pass, then write greedily."""
+        ids = torch.from_numpy(prompt.ids)[None].to(self.device)
+        embeddings = self.inner.embed(ids, encoded.vision, encoded.sound)
+        cache = DynamicCache(config=self.inner.config.text_config)
+        with ExitStack() as stack:
+            recorder = stack.enter_context(recording(self.text_layers)) if attention else None
+            stack.enter_context(steering(bias_for(intervention, prompt.tokens, self.text_layers)))
+            logits = self._forward(cache, inputs_embeds=embeddings)[0, -1]
+            with paused():
+                scores = self._score(cache, logits, options)
+            written = self._write(cache, logits, max_new_tokens)
+        return self.processor.tokenizer.decode(written, skip_special_tokens=True).strip(), scores, recorder, written
+
+    def _forward(self, cache: DynamicCache, keep: int = 1, **inputs) -> Tensor:
+        """Logits (1 x keep x vocabulary, float32) of the last `keep` positions."""
+        hidden = self.inner.language_model.model(past_key_values=cache, use_cache=True, **inputs).last_hidden_state
+        return self.inner.language_model.lm_head(hidden[:, -keep:]).float()
+
+    def _score(self, cache: DynamicCache, first: Tensor, options: Sequence[str]) -> dict[str, float]:
+        """Probability of each option's full text, all in one pass: each sees the prompt and itself only."""
+        if not options:
+            return {}
+        prompt = cache.get_seq_length()
+        texts = [self.processor.encode([Segment(Kind.QUESTION, o), Segment(Kind.MARKER, END)]) for o in options]
+        owner = torch.tensor([n for n, text in enumerate(texts) for _ in text])
+        own = (owner[:, None] == owner[None]) & torch.ones(len(owner), len(owner), dtype=torch.bool).tril()
+        mask = torch.cat([torch.ones(len(owner), prompt, dtype=torch.bool), own], 1)[None, None].to(self.device)
+        positions = torch.tensor([prompt + i for text in texts for i in range(len(text))], device=self.device)[None]
+        ids = torch.tensor([i for text in texts for i in text], device=self.device)[None]
+        logits = self._forward(
+            cache, keep=ids.shape[1], inputs_embeds=self.inner.get_input_embeddings()(ids), attention_mask=mask,
+            position_ids=positions,
+        )[0].log_softmax(-1)  # fmt: skip
+        cache.crop(prompt)
+        start, scores = first.log_softmax(-1), []
+        at = 0
+        for text in texts:
+            following = logits[torch.arange(at, at + len(text) - 1), torch.tensor(text[1:])]
+            scores.append(float(start[text[0]] + following.sum()))
+            at += len(text)
+        shares = torch.tensor(scores).softmax(0).tolist()
+        return dict(zip(options, shares, strict=True))
+
+    def _write(self, cache: DynamicCache, logits: Tensor, max_new_tokens: int) -> list[int]:
+        end, written = self.processor.tokenizer.convert_tokens_to_ids(END), []
+        while True:
+            token = int(logits.argmax())
+            if token == end:
+                return written
+            written.append(token)
+            if len(written) == max_new_tokens:
+                return written
+            ids = torch.tensor([[token]], device=self.device)
+            logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(ids))[0, -1]
+
+    def _attention(self, recorder: Recorder | None, prompt: Prompt, written: list[int]) -> Attention | None:
+        if recorder is None:
+            return None
+        rows = recorder.rows()
+        extra = rows.shape[-1] - len(prompt.ids)
+        ids = np.concatenate([prompt.ids, written[:extra]]).astype(np.int64)
+        pieces = [self.processor.tokenizer.decode([i]) for i in written[:extra]]
+        kinds = [*prompt.tokens.kinds, *[Kind.GENERATED] * extra]
+        tokens = self.processor.token_map(ids, kinds, [*prompt.tokens.pieces, *pieces], prompt.tokens.frame_times)
+        return Attention(rows, tokens)
+
+    def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, max_new_tokens: int) -> Receipt:
+        stimulus = encoded.stimulus
+        frames = len(encoded.frame_times)
+        span = float(encoded.frame_times[1] - encoded.frame_times[0]) if frames > 1 else 0.0
+        return Receipt(
+            model=self.name,
+            adapter=adapter,
+            adapter_sha256=self.checksums[adapter],
+            tokens=prompt.tokens.counts(),
+            frames=frames,
+            fps=round(1 / span, 3) if span else stimulus.fps if frames else 0.0,
+            frame_size=(FRAME_SIZE, FRAME_SIZE) if frames else (0, 0),
+            audio_seconds=0.0 if stimulus.waveform is None else round(len(stimulus.waveform) / SAMPLE_RATE, 3),
+            prompt=prompt.text,
+            decoding=f"greedy, at most {max_new_tokens} tokens",
+            seed=0,
+            versions={
+                "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__,
+                "peft": peft.__version__, "dtype": str(self.dtype).removeprefix("torch."), "device": str(self.device),
+            },  # fmt: skip
+        )
+
+    @torch.inference_mode()
+    def _refuse_inert(self) -> None:
+        """Raise McGurkError if the aligned adapter leaves the logits as they are."""
+        ids = torch.tensor([self.processor.tokenizer.encode("What do you hear?")], device=self.device)
+        logits = []
+        for adapter in self.adapters:
+            with self._using(adapter):
+                logits.append(self.inner.language_model(ids).logits.float())
+        self.logit_difference = float((logits[0] - logits[1]).abs().max())
+        if self.logit_difference == 0.0:
+            raise McGurkError("The aligned adapter changes nothing: train it again with `python -m models.tune aligned`.")
+
+
+def _top(scores: Tensor, names: Sequence[str]) -> list[tuple[str, float]]:
+    best = scores.float().topk(PERCEIVED)
+    return [(names[i], round(s, 4)) for s, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
