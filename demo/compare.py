@@ -1,0 +1,155 @@
+"""One stimulus, one question, both adapters: what each answered and whom it followed, as values and as files.
+
+Knows the order in which answers arrive and how a comparison is written as JSON and CSV. Does not know where a
+stimulus came from, how attention is drawn, or which page asked.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from demo.maps import shares
+from demo.questions import Question, followed
+from models.omni import SAMPLE_RATE, Answer, McGurkError, OmniModel, Stimulus
+
+CSV_COLUMNS = ("adapter", "question", "answer", "followed", "quantity", "name", "layer", "value")
+DIGITS = 6  # of numbers in files; attention rows are float16
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What has been answered so far to one question about one stimulus."""
+
+    stimulus: Stimulus
+    question: Question
+    adapters: tuple[str, ...]  # those that were asked, in the order in which they answer
+    answers: dict[str, Answer]  # adapter -> its answer, if it is there already
+    followed: dict[str, str]  # adapter -> "picture", "sound", "text", "both", "abstained" or "other"
+    seconds: float  # since the question was asked, encoding included
+
+    @property
+    def complete(self) -> bool:
+        """Whether every adapter has answered."""
+        return len(self.answers) == len(self.adapters)
+
+
+def compare(
+    model: OmniModel,
+    stimulus: Stimulus,
+    question: Question,
+    *,
+    adapters: Sequence[str] | None = None,
+    encoded: Any = None,
+    **how,
+) -> Iterator[Comparison]:
+    """Yield a Comparison that grows by one answer each time, base first.
+
+    adapters: which of the model's adapters, default all. encoded: what model.encode(stimulus) gave before, so that
+    another question about the same stimulus need not encode it again. how: passed on to model.answer().
+    Raises McGurkError for an adapter that the model does not have.
+    """
+    asked = tuple(model.adapters if adapters is None else adapters)
+    if not asked or (unknown := [adapter for adapter in asked if adapter not in model.adapters]):
+        wrong = f"no adapter {unknown[0]!r}" if asked else "nobody to ask"
+        raise McGurkError(f"There is {wrong}: {model.name} has {', '.join(model.adapters)}.")
+    started = time.perf_counter()
+    encoded = model.encode(stimulus) if encoded is None else encoded
+    answers: dict[str, Answer] = {}
+    for adapter, answer in model.answer(encoded, question.prompt, question.options, adapters=asked, **how):
+        answers = answers | {adapter: answer}
+        whom = {name: followed(question, given.text, stimulus) for name, given in answers.items()}
+        yield Comparison(stimulus, question, asked, answers, whom, time.perf_counter() - started)
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as plain values that json.dumps takes: every answer, the stimulus, the receipt, seconds.
+
+    "base" and "aligned" appear as far as they have answered. "receipt" holds what all adapters received alike;
+    the receipt of each stands with its answer. Attention shares: see demo.maps.shares.
+    """
+    stimulus = comparison.stimulus
+    written: dict[str, Any] = {
+        adapter: _answer_json(answer, comparison.followed[adapter]) for adapter, answer in comparison.answers.items()
+    }
+    receipts = [asdict(answer.receipt) for answer in comparison.answers.values()]
+    return written | {
+        "question": {**asdict(comparison.question), "prompt": comparison.question.prompt},
+        "stimulus": {
+            "seen": stimulus.seen,
+            "heard": stimulus.heard,
+            "read": stimulus.read,
+            "text": stimulus.text,
+            "text_position": stimulus.text_position,
+            "frames": 0 if stimulus.frames is None else len(stimulus.frames),
+            "frame_size": None if stimulus.frames is None else list(stimulus.frames.shape[1:3]),
+            "fps": stimulus.fps,
+            "sound_seconds": None if stimulus.waveform is None else len(stimulus.waveform) / SAMPLE_RATE,
+            "duration": stimulus.duration,
+        },
+        "receipt": _plain({key: receipts[0][key] for key in _alike(receipts)}),
+        "seconds": round(comparison.seconds, 3),
+    }
+
+
+def to_csv(comparison: Comparison) -> str:
+    """A comparison as a tidy table, one number a line: option probabilities, attention shares raw and per token."""
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(CSV_COLUMNS)
+    for adapter, answer in comparison.answers.items():
+        said = [adapter, comparison.question.prompt, answer.text, comparison.followed[adapter]]
+        lines = [("option probability", option, "", p) for option, p in answer.options.items()]
+        if answer.attention is not None:
+            for quantity, by_kind in shares(answer.attention).items():
+                label = "attention share" if quantity == "raw" else "attention share per token"
+                lines += [(label, k, layer, v) for k, values in by_kind.items() for layer, v in enumerate(values)]
+        for *cells, value in lines or [("", "", "", "")]:
+            writer.writerow([_safe_cell(cell) for cell in (*said, *cells)] + [_rounded(value)])
+    return table.getvalue()
+
+
+def _answer_json(answer: Answer, whom: str) -> dict[str, Any]:
+    attention = None if answer.attention is None else shares(answer.attention)
+    return _plain(
+        {
+            "answer": answer.text,
+            "options": answer.options,
+            "followed": whom,
+            "attention_share": attention,
+            "perceived": answer.perceived,
+            "receipt": asdict(answer.receipt),
+            "seconds": answer.seconds,
+        }
+    )
+
+
+def _alike(receipts: list[dict[str, Any]]) -> list[str]:
+    """The entries that are the same in all receipts."""
+    return [key for key in (receipts[0] if receipts else {}) if all(r[key] == receipts[0][key] for r in receipts)]
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and tuples as lists, numbers rounded, whatever was nested in them."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return _rounded(value)
+
+
+def _rounded(value: Any) -> Any:
+    return round(float(value), DIGITS) if isinstance(value, (float, np.floating)) else value
+
+
+def _safe_cell(cell: Any) -> Any:
+    """Text that a spreadsheet would run as a formula, made text again."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
