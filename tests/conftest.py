@@ -1,0 +1,78 @@
+"""Media files for tests, made by ffmpeg when first asked for. Knows containers and codecs, not what is tested."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demo.clips import Clip
+from demo.media import ffmpeg
+from models.omni import SAMPLE_RATE
+
+PICTURE = "testsrc2=size=160x90:rate=25"
+TONE = "sine=frequency=440:sample_rate=44100"
+X264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p"
+
+# name of the file -> ffmpeg's arguments before it; {name} stands for another file of this table
+RECIPES = {
+    "plain.mp4": f"-f lavfi -i {PICTURE}:duration=3 -f lavfi -i {TONE}:duration=3 {X264} -c:a aac",
+    "other.mp4": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i anoisesrc=amplitude=0.05:duration=2 {X264} -c:a aac",
+    "quiet.mp4": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i anullsrc=duration=2 -shortest {X264} -c:a aac",
+    "mute.mp4": f"-f lavfi -i {PICTURE}:duration=2 {X264}",
+    "rotated.mp4": "-display_rotation 90 -i {plain.mp4} -c copy",
+    "odd.mkv": "-f lavfi -i testsrc=size=161x91:rate=25:duration=2 -c:v libx264 -preset ultrafast -pix_fmt yuv444p",
+    "anamorphic.mp4": f"-f lavfi -i {PICTURE}:duration=1,setsar=2 {X264}",
+    "variable.mkv": f"-f lavfi -i {PICTURE}:duration=3,select='not(between(n\\,20\\,50))' -fps_mode vfr {X264}",
+    "surround.mp4": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -ac 6 {X264} -c:a aac",
+    "late.mkv": f"-f lavfi -i {PICTURE}:duration=3 -itsoffset 1 -f lavfi -i {TONE}:duration=2 {X264} -c:a libvorbis",
+    "old.avi": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v mpeg4 -c:a mp3",
+    "web.webm": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v libvpx -deadline realtime "
+    "-c:a libopus",
+    "stream.ts": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 {X264} -c:a aac",
+    "moving.gif": f"-f lavfi -i {PICTURE}:duration=1",
+    "sound.wav": f"-f lavfi -i {TONE}:duration=2",
+    "photo.jpg": f"-f lavfi -i {PICTURE} -frames:v 1",
+    "photo.png": f"-f lavfi -i {PICTURE} -frames:v 1",
+    "cover.mp3": f"-f lavfi -i {TONE}:duration=2 -i {{photo.jpg}} -map 0 -map 1 -c:v copy -disposition:v attached_pic",
+    "short.mp4": f"-f lavfi -i {PICTURE}:duration=0.2 -f lavfi -i {TONE}:duration=0.2 {X264} -c:a aac",
+    "long.mp4": f"-f lavfi -i color=size=32x32:rate=5:duration=65 -f lavfi -i {TONE}:duration=65 {X264} -c:a aac",
+    "huge.png": "-f lavfi -i color=size=4200x100 -frames:v 1",
+}
+
+
+@pytest.fixture(scope="session")
+def media_file(tmp_path_factory) -> Callable[[str], Path]:
+    """media_file("plain.mp4") is the path of that file of RECIPES."""
+    folder = tmp_path_factory.mktemp("media")
+
+    def make(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            words = [make(word[1:-1]) if word.startswith("{") else word for word in RECIPES[name].split()]
+            command = [ffmpeg(), "-nostdin", "-loglevel", "error", *map(str, words), str(path)]
+            subprocess.run(command, check=True, timeout=60)
+        return path
+
+    return make
+
+
+def tone(frequency: float, seconds: float, amplitude: float = 0.3) -> np.ndarray:
+    """A sine as float32 mono 16 kHz."""
+    times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (amplitude * np.sin(2 * np.pi * frequency * times)).astype(np.float32)
+
+
+@pytest.fixture
+def cello() -> Clip:
+    """Four seconds made of arrays: a grey ramp seen at 2 fps, a tone of 440 Hz heard."""
+    frames = np.broadcast_to(np.arange(10, 90, 10, dtype=np.uint8)[:, None, None, None], (8, 90, 160, 3)).copy()
+    return Clip("cello", None, frames, 2.0, tone(440, 4), 4.0, "cello", "cello")
+
+
+@pytest.fixture
+def rain() -> Clip:
+    """Four seconds made of arrays: a white picture, a tone of 1,000 Hz, ten times quieter."""
+    frames = np.full((8, 90, 160, 3), 255, np.uint8)
+    return Clip("rain", None, frames, 2.0, tone(1000, 4, 0.03), 4.0, "rain", "rain")
