@@ -1,6 +1,6 @@
 """Text drawn onto frames, as a subtitle or a news banner is.
 
-Knows sizes, line breaks and the one font that comes with Pillow. Does not know what the text claims.
+Knows sizes, line breaks and fonts. Does not know what the text claims.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ LINE = 1 / 8  # height of a line as a share of the frame's height, if the text f
 SMALLEST_LINE = 1 / 20
 BLOCK = 0.5  # the text covers at most this share of the frame's height
 MARGIN = 0.04  # of the frame's width, left and right
+# The font inside Pillow ("") looks the same everywhere but has no accents: where it fails, one of the system's is used.
+FONTS = ("", "DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf")
 BACKDROP = (0, 0, 0, 190)  # RGBA behind the letters
 
 
@@ -35,11 +37,9 @@ def banner(text: str, width: int, height: int) -> np.ndarray:
 
     Raises McGurkError for text that doesn't fit at a readable size or has letters the font lacks.
     """
-    unknown = "".join(dict.fromkeys(letter for letter in text if not _has_glyph(letter)))
-    if unknown:
-        raise McGurkError(f"On-screen text can't show {unknown[:10]!r}: use Latin letters, digits and punctuation.")
-    size, lines = _layout(text, width, height)
-    font = _font(size)
+    name = _font_for(text)
+    size, lines = _layout(text, name, width, height)
+    font = _font(name, size)
     step = round(size * 1.2)
     block = step * len(lines) + size // 2
     image = Image.new("RGBA", (width, height))
@@ -51,36 +51,50 @@ def banner(text: str, width: int, height: int) -> np.ndarray:
     return np.asarray(image)
 
 
-def _layout(text: str, width: int, height: int) -> tuple[int, list[str]]:
+def _layout(text: str, name: str, width: int, height: int) -> tuple[int, list[str]]:
     """The largest font size (pixels) at which the text fits, and its lines."""
     room = width * (1 - 2 * MARGIN)
     for size in range(max(10, round(height * LINE)), max(9, round(height * SMALLEST_LINE)) - 1, -1):
-        lines = _lines(text, size, room)
+        lines = _lines(text, _font(name, size), room)
         tall = round(size * 1.2) * len(lines) + size // 2
-        if tall <= height * BLOCK and all(_font(size).getlength(line) <= room for line in lines):
+        if tall <= height * BLOCK and all(_font(name, size).getlength(line) <= room for line in lines):
             return size, lines
     raise McGurkError(f"The on-screen text of {len(text)} characters doesn't fit into the picture: shorten it.")
 
 
-def _lines(text: str, size: int, room: float) -> list[str]:
+def _lines(text: str, font: ImageFont.FreeTypeFont, room: float) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if _font(size).getlength(longer) <= room:
+        if font.getlength(longer) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
     return [line for line in lines if line]
 
 
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+def _font_for(text: str) -> str:
+    """The first of FONTS that has all letters of a text. Raises McGurkError if none does."""
+    for name in FONTS:
+        if _font(name, 20) and all(_has_glyph(name, letter) for letter in text):
+            return name
+    unknown = "".join(dict.fromkeys(letter for letter in text if not _has_glyph("", letter)))
+    raise McGurkError(f"On-screen text can't show {unknown[:10]!r} here: use plain Latin letters.")
 
 
 @cache
-def _has_glyph(letter: str) -> bool:
-    """Whether the font has a shape of its own for a letter, not the box that stands for a missing one."""
-    if letter.isspace():
-        return True
-    return bytes(_font(20).getmask(letter)) != bytes(_font(20).getmask("\uffff"))
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont | None:
+    """A font in a size; None if this machine doesn't have it."""
+    if not name:
+        return ImageFont.load_default(size)
+    try:
+        return ImageFont.truetype(name, size)
+    except OSError:
+        return None
+
+
+@cache
+def _has_glyph(name: str, letter: str) -> bool:
+    """Whether a font has a shape of its own for a letter, not the box that stands for a missing one."""
+    font = _font(name, 20)
+    return letter.isspace() or bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
