@@ -21,7 +21,7 @@ MAX_SIDE = 1280  # pixels, longest side of a picture that has to be encoded agai
 FREEZE_FPS = 5  # frames per second of a picture that stands still: enough for smooth seeking
 ENCODE_TIMEOUT = 180  # s; 60 s of 720p encode in about 15 s on two cores
 PLAYABLE_PIXELS = {"yuv420p", "yuvj420p"}  # what every browser decodes
-H264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
+H264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-color_range", "tv"]
 AAC = ["-c:a", "aac", "-b:a", "128k"]
 
 
@@ -131,7 +131,7 @@ def _encoded_picture(
     still = info.still or conflict.picture == "freeze"
     if still and not info.still:
         chain += f"trim=start={max(0.0, conflicts.frozen_frame(clip) / clip.fps - 0.02):.3f},"
-    chain += f"scale={width}:{height},setsar=1"
+    chain += f"scale={width}:{height}:out_range=tv,setsar=1"
     if still:
         chain += f",loop=loop=-1:size=1,setpts=N/({FREEZE_FPS}*TB)"
     if conflict.text == "onscreen":
@@ -153,7 +153,7 @@ def _drawn_picture(clip: Clip, stimulus: Stimulus, inputs: list[list[str]], scra
     height, width = frames.shape[1:3]
     given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{stimulus.fps}"]
     inputs.append([*given, "-i", f"file:{raw}"])
-    even = "scale=w='2*ceil(iw/2)':h='2*ceil(ih/2)'"
+    even = "scale=w='2*ceil(iw/2)':h='2*ceil(ih/2)':out_range=tv"
     filters = f"{even},setsar=1,tpad=stop_mode=clone:stop_duration={clip.duration:.3f}"
     return ["-map", f"{len(inputs) - 1}:v", "-vf", filters, *H264]
 
