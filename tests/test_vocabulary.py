@@ -2,14 +2,15 @@
 
 import pytest
 
-from demo.vocabulary import GROUPS, SYNONYMS, VOCABULARY, names_in, plain, plural, with_article
+from demo.vocabulary import GROUPS, OUTSIDE, SYNONYMS, VOCABULARY, names_in, plain, plural, with_article
 
 
 def test_76_names_each_in_one_group():
     assert len(VOCABULARY) == len(set(VOCABULARY)) == 76
     assert sum(len(names) for names in GROUPS.values()) == 76
     assert all(name == plain(name) for name in VOCABULARY)
-    assert set(SYNONYMS) <= set(VOCABULARY)
+    assert set(SYNONYMS) <= {*VOCABULARY, *OUTSIDE} and not set(VOCABULARY) & set(OUTSIDE)
+    assert set(OUTSIDE.values()) <= set(GROUPS)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ def test_plain_names():
 def test_the_longest_name_wins():
     assert list(names_in("an electric guitar and a church bell")) == ["electric guitar", "church bell"]
     assert list(names_in("the cat-like car horn")) == ["car"]
+    assert list(names_in("a fire engine")) == ["fire engine"]
     assert not names_in("scattered carpets, without any dog")
 
 
