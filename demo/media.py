@@ -146,10 +146,23 @@ def read_frames(path: Path, info: MediaInfo, *, fps: float, max_side: int, secon
     # rounding up makes the frame of slot n the last one shown at or before n / fps
     sample = "" if info.still else f"fps={fps}:start_time=0:round=up,"
     square = "scale=w='max(1,min(4096,iw*sar))':h=ih,setsar=1,"
-    fit = f"scale=w='min({max_side},iw)':h='min({max_side},ih)':force_original_aspect_ratio=decrease"
+    shrink = f"min(1,{max_side}/max(iw,ih))"
+    fit = f"scale=w='max(1,round(iw*{shrink}))':h='max(1,round(ih*{shrink}))'"
     limit = ["-frames:v", "1"] if info.still else ["-frames:v", str(int(np.ceil(seconds * fps)))]
     arguments = [*READ, "-max_pixels", str(MAX_SIDES[0] * MAX_SIDES[0]), "-t", str(seconds), "-i", "fd:"]
-    arguments += ["-map", f"0:{info.video}", "-vf", sample + square + fit, *limit, "-c:v", "ppm", "-f", "image2pipe"]
+    arguments += [
+        "-map",
+        f"0:{info.video}",
+        "-vf",
+        sample + square + fit,
+        *limit,
+        "-c:v",
+        "ppm",
+        "-pix_fmt",
+        "rgb24",
+        "-f",
+        "image2pipe",
+    ]
     output, messages = run_ffmpeg([*arguments, "pipe:1"], path, timeout=DECODE_TIMEOUT, what="Reading the picture")
     return _pnm_frames(output), messages
 

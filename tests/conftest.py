@@ -27,6 +27,8 @@ RECIPES = {
     "variable.mkv": f"-f lavfi -i {PICTURE}:duration=3,select='not(between(n\\,20\\,50))' -fps_mode vfr {X264}",
     "surround.mp4": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -ac 6 {X264} -c:a aac",
     "late.mkv": f"-f lavfi -i {PICTURE}:duration=3 -itsoffset 1 -f lavfi -i {TONE}:duration=2 {X264} -c:a libvorbis",
+    "deep.mp4": f"-f lavfi -i {PICTURE}:duration=1 -c:v libx265 -x265-params log-level=none -pix_fmt yuv420p10le",
+    "flat.mp4": f"-f lavfi -i color=gray:size=1800x2:rate=5:duration=1 {X264}",
     "old.avi": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v mpeg4 -c:a mp3",
     "web.webm": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v libvpx -deadline realtime "
     "-c:a libopus",

@@ -44,6 +44,8 @@ def test_sampling_rate_and_size(media_file):
         ("odd.mkv", 2, (91, 161), False),
         ("anamorphic.mp4", 1, (90, 320), False),
         ("variable.mkv", 3, (90, 160), False),
+        ("deep.mp4", 1, (90, 160), False),
+        ("flat.mp4", 1, (1, 448), False),
         ("surround.mp4", 2, (90, 160), True),
         ("old.avi", 2, (90, 160), True),
         ("web.webm", 2, (90, 160), True),
