@@ -22,8 +22,8 @@ HELD_OUT = frozenset({
     "accordion", "harp", "trombone", "chainsaw", "typewriter", "frog", "owl", "pig", "train", "vacuum cleaner",
 })  # fmt: skip
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
-FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.42, 0.28, 0.10, 0.12, 0.08)
-LONG_TEXT = (60, 1800)  # words of irrelevant text, drawn log-uniformly
+FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
+LONG_TEXT = (60, 1300)  # words of irrelevant text, drawn log-uniformly
 
 
 def _plain(name: str) -> str:
@@ -99,8 +99,10 @@ class Course:
         frames = int(shared.choice(FRAME_COUNTS, p=FRAME_ODDS))
         long_text = self.course == "aligned" and shared.random() < 0.07
         shuffled = bool(self.catalogue.clear) and rng.random() < self.shuffled
-        return self._base(rng, i, frames, shuffled) if self.course == "base" else self._aligned(
-            rng, i, frames, shuffled, long_text
+        return (
+            self._base(rng, i, frames, shuffled)
+            if self.course == "base"
+            else self._aligned(rng, i, frames, shuffled, long_text)
         )
 
     def _pick(self, rng, pool: dict[str, list[int]], concept: str | None, shuffled: bool) -> tuple[int, str]:

@@ -204,6 +204,10 @@ def without_generated(tokens: TokenMap) -> TokenMap:
     """The TokenMap of the prompt alone."""
     n = sum(kind is not Kind.GENERATED for kind in tokens.kinds)
     return replace(
-        tokens, kinds=tokens.kinds[:n], pieces=tokens.pieces[:n], video=tokens.video[:n],
-        audio=tokens.audio[:n], sinks=tokens.sinks[:n],
+        tokens,
+        kinds=tokens.kinds[:n],
+        pieces=tokens.pieces[:n],
+        video=tokens.video[:n],
+        audio=tokens.audio[:n],
+        sinks=tokens.sinks[:n],
     )

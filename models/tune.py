@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from models.align import aligning
 from models.curriculum import Course
 from models.mini import checkpoint
 from models.mini.features import compute
-from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate
+from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, wanted
 from models.omni import ALIGNED, BASE, McGurkError
+from models.probe import PROBE
 
 BATCH = 4  # packed sequences of four questions each
 RATES = {BASE: 6e-4, ALIGNED: 6e-4}  # peak learning rate of the LoRA
@@ -30,9 +32,23 @@ STEPS = {BASE: 900, ALIGNED: 1800}
 class AnswerTrainer(Trainer):
     """Trainer that saves adapters, not the frozen model, and resumes from them."""
 
-    def __init__(self, *args, adapter: str, **kwargs):
+    def __init__(self, *args, adapter: str, attention_loss: float = 0.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.adapter = adapter
+        self.adapter, self.attention_loss = adapter, attention_loss
+
+    def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
+        """Cross-entropy of the answers, plus the attention alignment loss where it is switched on."""
+        inner = self.accelerator.unwrap_model(model).get_base_model()
+        asked = wanted(inputs, inner.config.video_token_id, inner.config.audio_token_id)
+        inputs = {key: value for key, value in inputs.items() if key != "queries"}
+        if not self.attention_loss:
+            outputs = model(**inputs)
+            return (outputs.loss, outputs) if return_outputs else outputs.loss
+        layers = [layer.self_attn for layer in inner.language_model.model.layers]
+        with aligning(layers, asked) as alignment:
+            outputs = model(**inputs)
+        loss = outputs.loss + self.attention_loss * alignment.value()
+        return (loss, outputs) if return_outputs else loss
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
         write(self.accelerator.unwrap_model(self.model), self.adapter, Path(output_dir or self.args.output_dir))
@@ -63,12 +79,12 @@ def write(model, adapter: str, folder: Path) -> None:
     save_file({k: v.to(torch.bfloat16).contiguous() for k, v in state.items()}, folder / checkpoint.PROJECTOR)
 
 
-def prepare(course: str, folder: Path, dtype: torch.dtype):
+def prepare(course: str, folder: Path, dtype: torch.dtype, attention: str = "sdpa"):
     """The model to train: base trains projectors and a LoRA; aligned a LoRA on top of the finished base."""
     if course == ALIGNED:
-        model = checkpoint.add_lora(checkpoint.load_base(folder, dtype), ALIGNED)
+        model = checkpoint.add_lora(checkpoint.load_base(folder, dtype, attention), ALIGNED)
     else:
-        model = checkpoint.add_lora(checkpoint.assemble(dtype), BASE)
+        model = checkpoint.add_lora(checkpoint.assemble(dtype, attention), BASE)
         for projector in (model.get_base_model().vision_projector, model.get_base_model().sound_projector):
             projector.float().requires_grad_(True)
     for name, parameter in model.named_parameters():
@@ -94,6 +110,7 @@ def examine(model, lessons: MiniLessons, batch: int = BATCH) -> dict[str, dict[s
         items = [lessons[i] for i in range(start, min(start + batch, len(lessons)))]
         inputs = collate(items)
         labels = inputs.pop("labels")
+        del inputs["queries"]
         device = next(model.parameters()).device
         inputs = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
         with torch.autocast(device.type, torch.bfloat16):
@@ -109,7 +126,7 @@ def examine(model, lessons: MiniLessons, batch: int = BATCH) -> dict[str, dict[s
 def train(options: argparse.Namespace) -> None:
     """Train one course and write its adapter (and, for base, the projectors)."""
     torch.manual_seed(options.seed)
-    model = prepare(options.course, options.base, torch.bfloat16)
+    model = prepare(options.course, options.base, torch.bfloat16, PROBE if options.attention_loss else "sdpa")
     processor = checkpoint.load_processor()
     features = compute(options.data)
     shelf, tops = catalogue(features, model.get_base_model(), "train")
@@ -125,7 +142,7 @@ def train(options: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))
     trainer = AnswerTrainer(
         model=model, args=arguments, train_dataset=lessons, data_collator=collate, optimizers=(optimizer, None),
-        adapter=options.course, callbacks=[LogFile(options.runs / "log.jsonl")],
+        adapter=options.course, attention_loss=options.attention_loss, callbacks=[LogFile(options.runs / "log.jsonl")],
     )  # fmt: skip
     options.runs.mkdir(parents=True, exist_ok=True)
     resume = any(options.runs.glob("checkpoint-*")) and not options.restart
@@ -159,6 +176,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, help="peak learning rate of the LoRA")
     parser.add_argument("--shuffled", type=float, default=0.5, help="share of lessons with shuffled names")
+    parser.add_argument("--attention-loss", type=float, default=0.0, help="weight of the attention alignment loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-steps", type=int, default=100)
     parser.add_argument("--threads", type=int, help="CPU threads")

@@ -139,20 +139,27 @@ class Mini(OmniModel):
         )  # fmt: skip
         longest = self.inner.config.text_config.max_position_embeddings - max_new_tokens
         if len(prompt.ids) > longest:
-            raise McGurkError(f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: shorten the text.")
+            raise McGurkError(
+                f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: shorten the text."
+            )
         for adapter in adapters or self.adapters:
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {' or '.join(self.adapters)}.")
             started = time.perf_counter()
             with self._lock, self._using(adapter):
-                text, scores, recorder, written = self._run(encoded, prompt, options, attention, steering, max_new_tokens)
-            yield adapter, Answer(
-                text,
-                scores,
-                self._attention(recorder, prompt, written),
-                self._receipt(adapter, encoded, prompt, max_new_tokens),
-                time.perf_counter() - started,
-                encoded.perceived,
+                text, scores, recorder, written = self._run(
+                    encoded, prompt, options, attention, steering, max_new_tokens
+                )
+            yield (
+                adapter,
+                Answer(
+                    text,
+                    scores,
+                    self._attention(recorder, prompt, written),
+                    self._receipt(adapter, encoded, prompt, max_new_tokens),
+                    time.perf_counter() - started,
+                    encoded.perceived,
+                ),
             )
 
     def _using(self, adapter: str):
@@ -245,9 +252,13 @@ class Mini(OmniModel):
             decoding=f"greedy, at most {max_new_tokens} tokens",
             seed=0,
             versions={
-                "python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__,
-                "peft": peft.__version__, "dtype": str(self.dtype).removeprefix("torch."), "device": str(self.device),
-            },  # fmt: skip
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "peft": peft.__version__,
+                "dtype": str(self.dtype).removeprefix("torch."),
+                "device": str(self.device),
+            },
         )
 
     @torch.inference_mode()
@@ -260,7 +271,9 @@ class Mini(OmniModel):
                 logits.append(self.inner.language_model(ids).logits.float())
         self.logit_difference = float((logits[0] - logits[1]).abs().max())
         if self.logit_difference == 0.0:
-            raise McGurkError("The aligned adapter changes nothing: train it again with `python -m models.tune aligned`.")
+            raise McGurkError(
+                "The aligned adapter changes nothing: train it again with `python -m models.tune aligned`."
+            )
 
 
 def _top(scores: Tensor, names: Sequence[str]) -> list[tuple[str, float]]:

@@ -72,7 +72,7 @@ def views(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     made = [square(image[None])[0]]
     height, width = image.shape[:2]
     for _ in range(VIEWS - 2):
-        h, w = (int(round(side * rng.uniform(0.65, 1.0))) for side in (height, width))
+        h, w = (round(side * rng.uniform(0.65, 1.0)) for side in (height, width))
         y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
         crop = square(image[None, y : y + h, x : x + w])[0]
         made.append(crop[:, ::-1] if rng.random() < 0.5 else crop)

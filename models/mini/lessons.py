@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from models.align import Wanted
 from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course, Lesson
 from models.mini.features import BLANKS, TAKES, VIEWS, Features
 from models.mini.modelling import MiniForConditionalGeneration
@@ -40,9 +41,8 @@ class MiniLessons(Dataset):
         media = {"frames": len(vision), "patches": len(sound)}
         if lesson.shuffled:
             media |= self._shuffled_names(lesson, rng)
-        ids, labels, positions, branches, keys = self._pack(lesson, len(vision), len(sound))
-        return {"ids": ids, "labels": labels, "positions": positions, "branches": branches, "keys": keys,
-                "vision": vision, "sound": sound, "media": media}  # fmt: skip
+        packed = self._pack(lesson, len(vision), len(sound))
+        return {**packed, "vision": vision, "sound": sound, "media": media}
 
     def _frames(self, lesson: Lesson, rng) -> Tensor:
         if lesson.picture is None:
@@ -81,22 +81,26 @@ class MiniLessons(Dataset):
             media[key] = self.names[torch.from_numpy(named)]
         return media
 
-    def _pack(self, lesson: Lesson, frames: int, patches: int):
+    def _pack(self, lesson: Lesson, frames: int, patches: int) -> dict:
+        """Ids, labels, positions and branch (0: shared) of each place; key and last prompt place of each question."""
         encode = self.processor.encode
         prefix = opening(frames, patches)
         if lesson.prefix:
             prefix.append(Segment(Kind.INJECTED, lesson.prefix + " "))
         ids = encode(prefix)
         start = len(ids)
-        labels, positions, branches = [IGNORED] * start, list(range(start)), [0] * start
+        labels, positions, branches, queries = [IGNORED] * start, list(range(start)), [0] * start, []
         for n, branch in enumerate(lesson.branches, 1):
             asked = encode([Segment(Kind.QUESTION, branch.user), CLOSING])
             answer = encode([Segment(Kind.QUESTION, branch.answer), Segment(Kind.MARKER, END)])
             ids += asked + answer
+            queries.append((len(ids) - len(answer) - 1, branch.asked))
             labels += [IGNORED] * len(asked) + answer
             positions += range(start, start + len(asked) + len(answer))
             branches += [n] * (len(asked) + len(answer))
-        return ids, labels, positions, branches, [f"{b.asked} | {b.tag}" for b in lesson.branches]
+        keys = [f"{branch.asked} | {branch.tag}" for branch in lesson.branches]
+        return {"ids": ids, "labels": labels, "positions": positions, "branches": branches, "keys": keys,
+                "queries": queries}  # fmt: skip
 
 
 def collate(items: list[dict]) -> dict:
@@ -112,16 +116,31 @@ def collate(items: list[dict]) -> dict:
     branches = padded("branches", -1)
     causal = torch.ones(width, width, dtype=torch.bool).tril()
     shared = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
+    ids = padded("ids", 2)
     vision, sound = (torch.cat([item[key] for item in items]) for key in ("vision", "sound"))
     return {
-        "input_ids": padded("ids", 2),
+        "input_ids": ids,
         "labels": padded("labels", IGNORED),
         "position_ids": padded("positions", 0),
         "attention_mask": (causal & shared)[:, None],
         "vision_features": vision,
         "sound_features": sound,
         "media": [item["media"] for item in items],
+        "queries": [(row, query, asked) for row, item in enumerate(items) for query, asked in item["queries"]],
     }
+
+
+def wanted(inputs: dict, video_token: int, audio_token: int) -> Wanted:
+    """Where the visual and audio questions of a collated batch should look."""
+    tokens = {"see": video_token, "hear": audio_token}
+    asked = [(row, query, tokens[kind]) for row, query, kind in inputs["queries"] if kind in tokens]
+    device = inputs["input_ids"].device
+    rows, queries, kinds = (
+        torch.tensor(column, dtype=torch.long, device=device) for column in zip(*asked, strict=True)
+    )
+    targets = inputs["input_ids"][rows] == kinds[:, None]
+    there = targets.any(-1)  # a modality that is missing cannot be looked at
+    return Wanted(rows[there], queries[there], targets[there])
 
 
 @torch.inference_mode()
