@@ -87,14 +87,6 @@ def audio_map(attention: Attention, **how) -> tuple[np.ndarray, np.ndarray]:
     return summed / np.bincount(place.ravel()) if how.get("view") == RELATIVE else summed, spans
 
 
-def word_weights(attention: Attention, **how) -> np.ndarray:
-    """Weight of each of the T positions, with 0 where there is no text. `how`: see weights()."""
-    media = attention.tokens.positions(Kind.VIDEO, Kind.AUDIO)
-    every = weights(attention, **how)
-    every[media] = 0.0
-    return every
-
-
 def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.ndarray]]:
     """Attention by kind of token, mean over heads and rows: {"raw" | "per_token": {kind: float64, layers}}.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.maps import audio_map, default_layers, shares, video_map, weights, word_weights
+from demo.maps import audio_map, default_layers, shares, video_map, weights
 from models.fake import FakeModel
 from models.omni import ALIGNED, Attention, Kind, McGurkError, Stimulus, TokenMap
 
@@ -49,7 +49,6 @@ def test_maps_put_weights_where_the_tokens_lie():
     summed, spans = audio_map(tiny())
     np.testing.assert_allclose(spans, [[0, 0.32]])
     np.testing.assert_allclose(summed, [0.2], atol=1e-3)  # two bands of the same moment
-    np.testing.assert_allclose(word_weights(tiny()), (0, 0, 0, 0, 0, 0.2, 0), atol=1e-3)
 
 
 def test_difference_and_relative_views():

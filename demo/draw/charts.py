@@ -12,21 +12,32 @@ import numpy as np
 import plotly.graph_objects as go
 
 from demo.draw.colours import BY_KIND, FAINT, INK, NEUTRAL, SIGHT, SOUND, TEXT, rgba
+from demo.maps import SINK
 from demo.vocabulary import plain
 from models.omni import ALIGNED, BASE, Answer, Kind, Stimulus
 
 TITLES = {BASE: "Before tuning", ALIGNED: "After tuning"}
-LONGEST_LABEL = 24  # characters of an option beside its bar; the whole one shows under the pointer
-BAR = 30  # pixels of height for each option and adapter
+LONGEST_LABEL = 24  # characters of an option above its bar; the whole one shows under the pointer
+LINE, BAR, ROW_GAP = 18, 14, 6  # pixels: the name of an option, each bar below it, the room below that
 PALE = 0.45  # opacity of base where it stands beside aligned
+TOP, TOP_WITH_LEGEND, BOTTOM = 4, 34, 8  # pixels around a chart
 FONT = {"family": "system-ui, sans-serif", "size": 14, "color": INK}
 PANELS: dict[str, tuple[str, ...]] = {  # title of a panel -> kinds of token that are summed in it
     "Picture": (Kind.VIDEO,),
     "Sound": (Kind.AUDIO,),
     "Injected text": (Kind.INJECTED,),
     "Question": (Kind.QUESTION,),
+    "System text": (Kind.SYSTEM,),
+    "First token": (SINK,),  # draws attention whatever it holds; apart, or it would drown the system text
 }
 PANEL_HEIGHT = 170  # pixels
+
+# The grey of the letters is a compromise between light and dark pages. A page that adds this style does better.
+CSS = """
+.js-plotly-plot :is(.infolayer, .cartesianlayer, .xaxislayer-above, .yaxislayer-above) text {
+  fill: var(--body-text-color) !important;
+}
+"""
 
 
 def option_bars(answers: Mapping[str, Answer], stimulus: Stimulus) -> go.Figure:
@@ -37,26 +48,35 @@ def option_bars(answers: Mapping[str, Answer], stimulus: Stimulus) -> go.Figure:
     """
     options = list(next(iter(answers.values())).options) if answers else []
     figure = go.Figure()
-    together = len(answers) > 1
-    for adapter, answer in answers.items():
+    row = LINE + BAR * len(answers) + ROW_GAP  # pixels; y counts pixels downwards
+    tops = np.arange(len(options)) * row
+    for at, (adapter, answer) in enumerate(answers.items()):
         odds = [answer.options.get(option, 0.0) for option in options]
         figure.add_bar(
             orientation="h",
-            y=list(range(len(options))),
+            y=(tops + LINE + BAR * (at + 0.5)).tolist(),
             x=odds,
+            width=BAR - 2,
             name=TITLES.get(adapter, adapter),
-            marker=_bar_looks(options, stimulus, PALE if together and adapter == BASE else 1.0),
+            marker=_bar_looks(options, stimulus, PALE if len(answers) > 1 and adapter == BASE else 1.0),
             text=[f"{p:.0%}" for p in odds],
             textposition="outside",
+            textfont={"size": 13},
+            constraintext="none",
             cliponaxis=False,
             hovertext=[f"{_safe(option)}: {p:.1%}" for option, p in zip(options, odds, strict=True)],
             hoverinfo="text",
         )
-    labels = [_label(option, stimulus) for option in options]
-    figure.update_yaxes(tickvals=list(range(len(options))), ticktext=labels, autorange="reversed", ticks="")
-    figure.update_xaxes(range=[0, 1.14], visible=False)
-    height = BAR * max(1, len(answers)) * len(options) + (46 if together else 16)
-    return _dressed(figure, max(height, 120), legend=together)
+    for top, option in zip(tops.tolist(), options, strict=True):  # above the bar: half a phone's width is enough then
+        figure.add_annotation(
+            text=_label(option, stimulus), x=0, y=top + LINE / 2, xanchor="left", yanchor="middle", xshift=-2,
+            showarrow=False, align="left",
+        )  # fmt: skip
+    height = row * max(len(options), 1)
+    figure.update_yaxes(range=[height, 0], visible=False)
+    figure.update_xaxes(range=[0, 1.25], visible=False)
+    legend = len(answers) > 1
+    return _dressed(figure, height + (TOP_WITH_LEGEND if legend else TOP) + BOTTOM, legend=legend)
 
 
 def layer_shares(shares: Mapping[str, Mapping[str, np.ndarray]], *, per_token: bool = False) -> go.Figure:
@@ -102,10 +122,11 @@ def _panel(at: int, count: int, suffix: str) -> dict:
     row, column = divmod(at, 2)
     rows = (count + 1) // 2
     bottom = 1 - (row + 1) / rows
-    lines = {"gridcolor": FAINT, "zeroline": False, "fixedrange": True}
-    across = [0.0, 0.44] if column == 0 else [0.56, 1.0]
+    lines = {"tickfont": {"size": 12}, "gridcolor": FAINT, "zeroline": False, "fixedrange": True}
+    across = [0.0, 0.42] if column == 0 else [0.58, 1.0]
     return {
-        f"xaxis{suffix}": lines | {"domain": across, "anchor": f"y{suffix}", "title": {"text": "layer", "standoff": 4}},
+        f"xaxis{suffix}": lines
+        | {"domain": across, "anchor": f"y{suffix}", "title": {"text": "layer", "standoff": 2, "font": {"size": 12}}},
         f"yaxis{suffix}": lines
         | {
             "domain": [bottom + 0.2 / rows, bottom + 0.88 / rows],
@@ -126,9 +147,8 @@ def _dressed(figure: go.Figure, height: int, *, legend: bool) -> go.Figure:
         paper_bgcolor=bare,
         plot_bgcolor=bare,
         font=FONT,
-        margin={"l": 8, "r": 8, "t": 34 if legend else 6, "b": 8},
-        bargap=0.25,
-        bargroupgap=0.08,
+        margin={"l": 8, "r": 8, "t": TOP_WITH_LEGEND if legend else TOP, "b": BOTTOM},
+        barmode="overlay",
         dragmode=False,
         showlegend=legend,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "yref": "paper", "bgcolor": bare},
@@ -168,7 +188,7 @@ def _bar_looks(options: list[str], stimulus: Stimulus, opacity: float) -> dict:
 def _label(option: str, stimulus: Stimulus) -> str:
     short = option if len(option) <= LONGEST_LABEL else option[: LONGEST_LABEL - 1].rstrip() + "…"
     roles = " + ".join(word for word, _ in _roles(option, stimulus))
-    return f"{_safe(short)}  <b>({roles})</b> " if roles else f"{_safe(short)} "
+    return f"{_safe(short)} <b>({roles})</b>" if roles else _safe(short)
 
 
 def _safe(text: str) -> str:
