@@ -1,0 +1,59 @@
+"""Starts the application. Knows which model and which port; nothing else lives here."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future
+from threading import Thread
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+
+from demo.clips import GALLERY, MAX_BYTES
+from demo.pages.look import look
+from demo.pages.site import build
+from models.omni import OmniModel
+
+PORT = 7860
+
+
+def load() -> OmniModel:
+    """The embedded model; weights that are missing are fetched."""
+    from models.mini.backend import Mini  # imports torch and transformers: seconds
+
+    return Mini()
+
+
+def in_background(load) -> Future:
+    """The future of what `load` returns, so that the page is up while the model loads."""
+    future: Future = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(load())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="model", daemon=True).start()
+    return future
+
+
+def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: str | None = None):
+    """Serve the application and, if `block`, do not return until it is stopped."""
+    return build(model).launch(
+        server_name=host or os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
+        server_port=port,
+        max_file_size=MAX_BYTES,
+        allowed_paths=[str(GALLERY)],
+        prevent_thread_lock=not block,
+        run_history=False,
+        ssr_mode=False,  # needs node, and gains nothing on one page
+        share=False,
+        quiet=True,
+        **look(),
+    )
+
+
+if __name__ == "__main__":
+    port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
+    print(f"McGurk: http://127.0.0.1:{port}", flush=True)
+    launch(in_background(load), port)

@@ -1,0 +1,159 @@
+"""What was given and what was answered, as HTML: the truth under the player, the two answer cards, the receipt.
+
+Knows markup; every text goes through html.escape. Does not know components, models or how anything was computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from demo.compare import Comparison
+from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question
+from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
+
+TITLES = {BASE: "Before tuning", ALIGNED: "After alignment tuning"}
+FOLLOWED = {  # whom an answer followed: class, symbol, words
+    PICTURE: ("see", "◉", "followed the picture"),
+    SOUND: ("hear", "♪", "followed the sound"),
+    TEXT: ("read", "¶", "followed the text"),
+    BOTH: ("both", "◉♪", "took picture and sound into account"),
+    ABSTAINED: ("none", "∅", "abstained"),
+    OTHER: ("none", "?", "followed none of them"),
+}
+MATCHED = {BOTH: "right: it compared picture and sound", OTHER: "wrong: it did not compare picture and sound"}
+TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
+BARS = 9  # places for option bars are kept free for this many
+
+
+def given(stimulus: Stimulus, notices: Sequence[str] = ()) -> str:
+    """What the picture shows, what the sound is, what the text claims."""
+    rows = (
+        ("see", "◉", "The picture shows", _truth(stimulus.seen, stimulus.frames is None, "nothing: no picture")),
+        ("hear", "♪", "The sound is", _truth(stimulus.heard, stimulus.waveform is None, "missing: no sound track")),
+        ("read", "¶", "The text claims", stimulus.read or ("nothing about it" if stimulus.text else "nothing")),
+    )
+    items = "".join(
+        f'<li class="{kind}"><span aria-hidden="true">{symbol}</span> {what} <b>{escape(value)}</b></li>'
+        for kind, symbol, what, value in rows
+    )
+    said = "".join(f"<li>{escape(notice)}</li>" for notice in notices)
+    return f'<ul class="given" aria-label="What the models were given">{items}</ul><ul class="notices">{said}</ul>'
+
+
+def asked(question: Question | None) -> str:
+    """The question in large letters."""
+    return f'<p class="asked">{escape(question.text)}</p>' if question else '<p class="asked">&nbsp;</p>'
+
+
+def answer_card(adapter: str, comparison: Comparison | None, *, busy: bool = False, title: str = "") -> str:
+    """One adapter's card: its answer, whom it followed, a bar for every option. Empty places keep their height."""
+    answer = comparison.answers.get(adapter) if comparison else None
+    heading = f"<h3>{escape(title or TITLES.get(adapter, adapter))}</h3>"
+    if answer is None:
+        return (
+            f'<section class="answer {"busy" if busy else "empty"}" data-adapter="{escape(adapter)}" '
+            f'aria-busy="{"true" if busy else "false"}">{heading}<p class="text">{"…" if busy else "&nbsp;"}</p>'
+            f'<p class="badge none">{"is answering" if busy else "&nbsp;"}</p>{"<i class=bone></i>" * (6 if busy else 0)}</section>'
+        )
+    text = escape(answer.text) or "<i>(said nothing)</i>"
+    size = "short" if len(answer.text) <= 18 else "medium" if len(answer.text) <= 48 else "long"
+    return (
+        f'<section class="answer" data-adapter="{escape(adapter)}" aria-busy="false">{heading}'
+        f'<p class="text {size}">{text}</p>{badge(comparison, adapter)}'
+        f"{bars(answer, comparison.stimulus)}</section>"
+    )
+
+
+def badge(comparison: Comparison, adapter: str) -> str:
+    """Whom an answer followed, in words, with a symbol, in that modality's colour."""
+    kind, symbol, words = FOLLOWED[comparison.followed[adapter]]
+    if comparison.question.kind == "match":
+        words = MATCHED.get(comparison.followed[adapter], words)
+    return f'<p class="badge {kind}"><span aria-hidden="true">{symbol}</span> {words}</p>'
+
+
+def bars(answer: Answer, stimulus: Stimulus, before: Answer | None = None) -> str:
+    """One bar an option: its probability, marked with what is true of it. before: marks where each bar was."""
+    if not answer.options:
+        return '<p class="hint">A free answer: there are no options to weigh.</p>'
+    rows = "".join(_bar(option, p, answer, stimulus, before) for option, p in answer.options.items())
+    return f'<ul class="bars" aria-label="Probability of each option">{rows}</ul>'
+
+
+def status(text: str = "", busy: bool = False) -> str:
+    """One line that screen readers announce."""
+    return f'<p class="status{" busy" if busy else ""}" role="status" aria-live="polite">{escape(text) or "&nbsp;"}</p>'
+
+
+def receipt(comparison: Comparison | None) -> str:
+    """What each adapter really received, as a table."""
+    if comparison is None or not comparison.answers:
+        return '<p class="hint">The receipt of the next answer appears here.</p>'
+    receipts = {adapter: answer.receipt for adapter, answer in comparison.answers.items()}
+    columns = {adapter: _receipt_lines(one, comparison.answers[adapter]) for adapter, one in receipts.items()}
+    head = "".join(f'<th scope="col">{escape(TITLES.get(adapter, adapter))}</th>' for adapter in columns)
+    names = list(dict.fromkeys(name for lines in columns.values() for name in lines))
+    body = "".join(_receipt_row(name, [lines.get(name, "") for lines in columns.values()]) for name in names)
+    return (
+        f'<table class="receipt"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'<h4>The prompt as sent</h4><pre class="prompt" tabindex="0">{escape(next(iter(receipts.values())).prompt)}</pre>'
+    )
+
+
+def steered(original: Comparison | None, changed: Comparison | None) -> str:
+    """Both adapters' answers under an intervention, with a mark where each option stood before."""
+    if original is None or changed is None:
+        return '<p class="hint tall">Choose what they may not look at, or set the factors: both answer again.</p>'
+    cards = []
+    for adapter, answer in changed.answers.items():
+        was = original.answers[adapter]
+        same = "the same answer as before" if answer.text == was.text else f"before: {was.text}"
+        cards.append(
+            f'<section class="answer" data-adapter="{escape(adapter)}"><h3>{escape(TITLES.get(adapter, adapter))}</h3>'
+            f'<p class="text short">{escape(answer.text)}</p>{badge(changed, adapter)}<p class="was">{escape(same)}</p>'
+            f"{bars(answer, changed.stimulus, was)}</section>"
+        )
+    return f'<div class="pair">{"".join(cards)}</div>'
+
+
+def _truth(label: str | None, missing: bool, without: str) -> str:
+    return label or (without if missing else "nothing that has a name")
+
+
+def _bar(option: str, p: float, answer: Answer, stimulus: Stimulus, before: Answer | None) -> str:
+    true = [(kind, word) for kind, name, word in TRUTHS if getattr(stimulus, name) == option]
+    colour = true[0][0] if true else "none"
+    marks = "".join(f'<em class="{kind}">{word}</em>' for kind, word in true)
+    chosen = " chosen" if option == answer.text else ""
+    was = before.options.get(option) if before else None
+    ghost = "" if was is None else f'<s style="left:{was:.1%}" title="before: {was:.0%}"></s>'
+    return (
+        f'<li class="{colour}{chosen}"><span class="name"><span>{escape(option)}</span>{marks}</span>'
+        f'<span class="track"><u style="width:{p:.1%}"></u>{ghost}</span><span class="p">{p:.0%}</span></li>'
+    )
+
+
+def _receipt_lines(one: Receipt, answer: Answer) -> dict[str, str]:
+    height, width = one.frame_size
+    lines = {
+        "model and adapter": f"{one.model}, {one.adapter}",
+        "adapter's checksum": one.adapter_sha256[:16] or "none: the bare model",
+        "tokens": ", ".join(f"{kind} {count}" for kind, count in one.tokens.items()),
+        "picture": f"{one.frames} frames of {width} × {height}, {one.fps:g} a second" if one.frames else "none",
+        "sound": f"{one.audio_seconds:.2f} s" if one.audio_seconds else "none",
+        "decoding": f"{one.decoding}, seed {one.seed}",
+        "time": f"{answer.seconds:.2f} s",
+        "versions": ", ".join(f"{name} {version}" for name, version in one.versions.items()),
+    }
+    for what, named in answer.perceived.items():
+        lines[f"encoder alone, {what}"] = ", ".join(f"{name} {score:.2f}" for name, score in named[:3]) or "nothing"
+    if one.notes:
+        lines["notes"] = " ".join(one.notes)
+    return lines
+
+
+def _receipt_row(name: str, cells: list[str]) -> str:
+    if len(cells) > 1 and len(set(cells)) == 1:
+        return f'<tr><th scope="row">{escape(name)}</th><td colspan="{len(cells)}">{escape(cells[0])}</td></tr>'
+    return f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'

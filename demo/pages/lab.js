@@ -1,0 +1,85 @@
+/* What the page does without asking the server: the address bar, the player's clock, which fields a card shows.
+   Does not know what any of it means. */
+window.mcgurk = (() => {
+  const find = (id) => document.getElementById(id);
+  const page = () => location.origin + location.pathname;
+
+  /* The state in the address bar; keys of the host ("__theme") stay. */
+  function address(query) {
+    const kept = location.search.slice(1).split("&").filter((part) => part.startsWith("__"));
+    const parts = [...kept, ...(query ? [query] : [])].join("&");
+    history.replaceState(history.state, "", location.pathname + (parts ? "?" + parts : ""));
+  }
+
+  async function copy(query) {
+    if (!query) return;
+    address(query);
+    const link = page() + "?" + query;
+    try {
+      await navigator.clipboard.writeText(link);
+    } catch {
+      const field = Object.assign(document.createElement("textarea"), { value: link });
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+    const button = find("copy-link");
+    button.dataset.said = "Copied";
+    setTimeout(() => delete button.dataset.said, 1600);
+  }
+
+  /* A card shows the fields that belong to the chosen word. */
+  function choose(id, value) {
+    const card = find(id)?.closest(".card");
+    if (card) card.dataset.choice = value;
+  }
+
+  function show(step) {
+    for (const figure of document.querySelectorAll("#frames figure"))
+      figure.querySelectorAll("img").forEach((image, n) => image.classList.toggle("on", n === Number(step)));
+  }
+
+  function press(id) {
+    setTimeout(() => (find(id)?.closest("a") || find(id)?.querySelector("a, button") || find(id))?.click(), 150);
+  }
+
+  /* The frames and the playhead follow the player. */
+  function follow(video) {
+    const film = document.querySelector("#frames .film");
+    if (film) {
+      const times = film.dataset.times.split(",").map(Number);
+      const step = Math.max(0, times.findLastIndex((time) => time <= video.currentTime + 1e-3));
+      show(step);
+      for (const input of document.querySelectorAll("#frame input")) input.value = step;
+    }
+    const sound = document.querySelector("#sound-map .spectrogram");
+    if (sound) {
+      const { seconds, left, right } = sound.dataset;
+      const share = Math.min(1, video.currentTime / Number(seconds));
+      sound.querySelector(".playhead").style.left = `${100 * (Number(left) + (right - left) * share)}%`;
+    }
+  }
+
+  function tick(video) {
+    if (!video.isConnected) return;
+    follow(video);
+    if (!video.paused && !video.ended) requestAnimationFrame(() => tick(video));
+  }
+
+  for (const event of ["play", "seeked"])
+    document.addEventListener(event, (e) => { if (e.target.closest?.("#player")) tick(e.target); }, true);
+
+  /* A click on the spectrogram moves the player there. */
+  document.addEventListener("click", (e) => {
+    const sound = e.target.closest?.(".spectrogram");
+    const video = document.querySelector("#player video");
+    if (!sound || !video) return;
+    const { seconds, left, right } = sound.dataset;
+    const box = sound.getBoundingClientRect();
+    const share = ((e.clientX - box.left) / box.width - left) / (right - left);
+    video.currentTime = Math.min(Math.max(share, 0), 1) * seconds;
+  });
+
+  return { address, copy, choose, frame: show, press };
+})();

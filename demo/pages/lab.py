@@ -1,0 +1,355 @@
+"""The Lab page: four cards, the player, two answers, a look inside. Wires controls to demo.session and demo.inside.
+
+Knows components and events. Does not know how a conflict is done, a model asked or a map drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from demo import inside as insides
+from demo.compare import to_csv
+from demo.inside import View
+from demo.maps import RAW
+from demo.pages import answers, cards
+from demo.pages import inside as inside_page
+from demo.pages.cards import FIELDS, Cards
+from demo.pages.inside import Inside
+from demo.session import Asked, Lab, steering_of
+from demo.state import UPLOAD, State, to_query
+from models.omni import ALIGNED, BASE, McGurkError
+
+MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": 1}  # everything that computes with the model waits here
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+LOADING = "The model is loading. The first answer follows by itself."
+ANSWERING = "The base model is answering.", "The tuned model is answering."
+TAGLINE = "When sight, sound and text disagree, what does a model believe?"
+SHOWN = ("player", "given", "question", "status", "base", "aligned")  # what an asking fills, before the drawings
+
+
+class LabPage:
+    """The page's components and what happens when a visitor touches them."""
+
+    def __init__(self, lab: Lab):
+        self.lab = lab
+        gr.HTML(f'<header class="brand"><h1>McGurk</h1><p>{TAGLINE}</p></header>')
+        self.cards: Cards = cards.build()
+        with gr.Row(elem_classes="stage-row"):
+            with gr.Column(scale=5, min_width=320, elem_classes="panel given-panel"):
+                self.player = gr.Video(
+                    label="What the models are given", interactive=False, elem_id="player", show_label=False, height=318,
+                    buttons=["download"],
+                )  # fmt: skip
+                self.given = gr.HTML('<ul class="given"><li>&nbsp;</li></ul>', elem_id="given")
+            with gr.Column(scale=7, min_width=320, elem_classes="panel answers-panel"):
+                with gr.Row(elem_classes="asked-row"):
+                    self.question = gr.HTML(answers.asked(None), elem_id="question")
+                    self.copy = gr.Button("Copy link", size="sm", elem_id="copy-link", elem_classes="quiet", scale=0)
+                self.status = gr.HTML(answers.status(), elem_id="status")
+                with gr.Row(elem_classes="pair answers"):
+                    self.base = gr.HTML(answers.answer_card(BASE, None), elem_id="answer-base")
+                    self.aligned = gr.HTML(answers.answer_card(ALIGNED, None), elem_id="answer-aligned")
+        self.inside: Inside = inside_page.build()
+        self.uploads = gr.State({})
+        self.search = gr.Textbox(visible="hidden", elem_id="search")
+        self.link = gr.Textbox(visible="hidden", elem_id="link")
+        self._wire()
+
+    # what a visitor's touch sets off -----------------------------------------------------------------------------
+
+    def open(self, search: str) -> list[Any]:
+        """Fill the controls from the page's address, or with the worked conflict."""
+        try:
+            state = self.lab.opened(search)
+        except McGurkError as error:
+            gr.Warning(_toast(f"{error} The page starts as usual."), title="This link cannot be opened")
+            state = self._default_or_nothing()
+        return [
+            *cards.values(state),
+            gr.Dropdown(inside_page.layer_choices(state.layer + 1), value=state.layer),
+            gr.Dropdown(inside_page.head_choices(state.head + 1), value=state.head),
+            state.view,
+            state.sink,
+            gr.Slider(maximum=max(7, state.frame), value=state.frame),
+        ]
+
+    def show_new(self, request: gr.Request, *inputs) -> Iterator[list[Any]]:
+        """Ask unless exactly this has been answered already; a slow model is only asked when the button is pressed."""
+        try:
+            if self.lab.answers_already(request.session_hash, self._state(inputs)):
+                return
+        except McGurkError as error:
+            yield self._refused(error)
+            return
+        yield from self._show(inputs, request, only_if_fast=True)
+
+    def show(self, request: gr.Request, *inputs) -> Iterator[list[Any]]:
+        """Ask: the player's file first, then base, then aligned, then the drawings."""
+        yield from self._show(inputs, request)
+
+    def redraw(self, layer, head, view, sink, frame, per_token, request: gr.Request) -> list[Any]:
+        """Draw the last answers' attention in another view."""
+        try:
+            asked = self.lab.with_reference(request.session_hash, view)
+            return self._drawings(asked, View(int(layer), int(head), view, bool(sink)), int(frame), per_token)
+        except McGurkError as error:
+            _warn(error)
+            return [gr.skip()] * len(self.inside.drawings)
+
+    def redraw_layers(self, per_token: bool, sink: bool, request: gr.Request) -> Any:
+        asked = self.lab.last(request.session_hash)
+        return insides.by_layer(asked, per_token, sink) if asked and asked.comparison else gr.skip()
+
+    def steer(self, picture, sound, text, first, last, request: gr.Request) -> str:
+        """Ask the last question again under an intervention."""
+        try:
+            model = self.lab.model()
+            last = model.layers - 1 if last is None else int(last)
+            steering = steering_of(picture, sound, text, int(first or 0), last, model.layers)
+            return answers.steered(*self.lab.steer(request.session_hash, steering))
+        except McGurkError as error:
+            _warn(error)
+            return gr.skip()
+
+    def export(self, kind: str, view: View, session: str) -> str:
+        """Write the last comparison as a file and return its path. Raises McGurkError."""
+        asked = self.lab.with_reference(session, view.kind if kind == "mp4" else RAW)
+        out = self.lab.path_for(session, f"mcgurk.{kind}")
+        if kind == "mp4":
+            return str(insides.write_film(asked, view, out))
+        out.write_text(to_csv(asked.comparison) if kind == "csv" else insides.to_json_text(asked), encoding="utf-8")
+        return str(out)
+
+    def link_of(self, *inputs) -> str:
+        """The state of all controls as a query string; a warning where there is none."""
+        try:
+            return to_query(self._state(inputs))
+        except McGurkError as error:
+            _warn(error)
+            return ""
+
+    def stopped(self, request: gr.Request) -> list[Any]:
+        asked = self.lab.last(request.session_hash)
+        comparison = asked.comparison if asked else None
+        cards_ = [answers.answer_card(adapter, comparison) for adapter in (BASE, ALIGNED)]
+        return [answers.status("Stopped."), *cards_]
+
+    def uploaded(self, what: str, path: str | None, uploads: dict[str, str]) -> list[Any]:
+        """Remember an uploaded file and choose it. Outputs: uploads, the picker it belongs to, the sound's choice."""
+        choices = gr.skip() if not path else self._picker(what, value=UPLOAD)
+        sound = "swap" if path and what == "other" else gr.skip()
+        return [uploads | {what: path} if path else uploads, choices, sound]
+
+    # how it is done ----------------------------------------------------------------------------------------------
+
+    def _show(self, inputs: tuple, request: gr.Request, only_if_fast: bool = False) -> Iterator[list[Any]]:
+        layer, head, view, sink, frame, per_token, uploads = inputs[len(FIELDS) :]
+        try:
+            state, view = self._state(inputs), View(int(layer), int(head), view, bool(sink))
+            asking = self.lab.ask(request.session_hash, state, uploads)
+            asked = next(asking)
+            wanted = not only_if_fast or not self.lab.ready or self.lab.fast
+            yield self._answers(asked, busy=wanted, link=self._quiet_link(state))
+            if not wanted:
+                return
+            for asked in asking:
+                yield self._answers(asked, busy=not asked.comparison.complete)
+            insides.check(view, self.lab.model())
+            asked = self.lab.with_reference(request.session_hash, view.kind)
+            drawings = self._drawings(asked, view, int(frame), per_token)
+            yield self._fill(drawings=drawings, receipt=answers.receipt(asked.comparison), **self._ready_controls(view))
+        except McGurkError as error:
+            yield self._refused(error)
+
+    def _answers(self, asked: Asked, *, busy: bool, link: Any = None) -> list[Any]:
+        comparison = asked.comparison
+        done = 0 if comparison is None else len(comparison.answers)
+        said = "" if not busy else LOADING if not self.lab.ready else ANSWERING[min(done, len(ANSWERING) - 1)]
+        filled = {
+            "status": answers.status(said or (f"Answered in {comparison.seconds:.1f} s." if comparison else ""), busy),
+            "base": answers.answer_card(BASE, comparison, busy=busy),
+            "aligned": answers.answer_card(ALIGNED, comparison, busy=busy),
+        }
+        if comparison is None:
+            situation = asked.situation
+            filled |= {
+                "player": str(asked.film),
+                "given": answers.given(situation.stimulus, situation.notices),
+                "question": answers.asked(situation.question),
+                "link": link,
+            }
+        return self._fill(**filled)
+
+    def _drawings(self, asked: Asked, view: View, frame: int, per_token: bool) -> list[Any]:
+        seen = insides.seen(asked, view)
+        steps = len(seen.times) if seen else 1
+        at = min(max(frame, 0), steps - 1)
+        words = insides.read(asked, view)
+        return [
+            inside_page.frames_html(seen, at),
+            gr.Slider(maximum=max(1, steps - 1), value=at, interactive=steps > 1),
+            inside_page.sound_html(insides.heard(asked, view)),
+            words.get(BASE, []),
+            words.get(ALIGNED, []),
+            insides.by_layer(asked, per_token, view.sink),
+        ]
+
+    def _ready_controls(self, view: View) -> dict[str, Any]:
+        """Choices that are known once the model is."""
+        model = self.lab.model()
+        return {
+            "layer": gr.Dropdown(inside_page.layer_choices(model.layers), value=view.layer),
+            "head": gr.Dropdown(inside_page.head_choices(model.heads), value=view.head),
+            "last": gr.Number(value=model.layers - 1, maximum=model.layers - 1),
+        }
+
+    def _refused(self, error: McGurkError) -> list[Any]:
+        _warn(error)
+        return self._fill(
+            status=answers.status(str(error)),
+            base=answers.answer_card(BASE, None),
+            aligned=answers.answer_card(ALIGNED, None),
+        )
+
+    def _fill(self, **some) -> list[Any]:
+        """Values for `self.outputs`: those that are named, and nothing new for the rest."""
+        drawings = some.pop("drawings", None) or [gr.skip()] * len(self.inside.drawings)
+        named = [some.get(name, gr.skip()) for name in (*SHOWN, "link", "receipt", "layer", "head", "last")]
+        return [*named, *drawings]
+
+    def _state(self, inputs: tuple) -> State:
+        layer, head, view, sink, frame = inputs[len(FIELDS) : len(FIELDS) + 5]
+        shown = {"layer": int(layer), "head": int(head), "view": view, "sink": bool(sink), "frame": int(frame)}
+        return cards.state_of(*inputs[: len(FIELDS)], **shown)
+
+    def _quiet_link(self, state: State) -> str:
+        try:
+            return to_query(state)
+        except McGurkError:  # an uploaded clip: it is said when the link is asked for
+            return ""
+
+    def _default_or_nothing(self) -> State:
+        try:
+            return self.lab.default()
+        except McGurkError:
+            return State()
+
+    def _picker(self, what: str, value: str) -> Any:
+        choices = cards.clip_choices(uploaded=True)
+        return gr.Radio(choices, value=value) if what == "clip" else gr.Dropdown(choices, value=value)
+
+    # events ------------------------------------------------------------------------------------------------------
+
+    def _wire(self) -> None:
+        c, i = self.cards, self.inside
+        inputs = [*c.inputs, *i.view_inputs, i.frame, i.per_token, self.uploads]
+        outputs = [getattr(self, name) for name in SHOWN] + [self.link, i.receipt, i.layer, i.head, i.last, *i.drawings]
+        asking = {"inputs": inputs, "outputs": outputs, **MODEL_LANE, **QUIET}
+        opened = gr.on(
+            [_page().load], self.open, [self.search], [*c.inputs, *i.view_inputs, i.frame],
+            js="() => window.location.search", **QUIET,
+        )  # fmt: skip
+        first = opened.then(self.show, **asking)
+        auto = gr.on(self._touches(), self.show_new, trigger_mode="always_last", **asking)
+        button = c.go.click(self.show, trigger_mode="always_last", **asking)
+        uploads = [self._wire_upload(*source, asking) for source in self._sources()]
+        c.stop.click(
+            self.stopped, None, [self.status, self.base, self.aligned], cancels=[first, auto, button, *uploads],
+            queue=False, **QUIET,
+        )  # fmt: skip
+        self._wire_inside(inputs)
+        self.link.change(None, [self.link], None, js="(query) => window.mcgurk.address(query)", **QUIET)
+        self.copy.click(self.link_of, inputs, [self.link], **QUIET).then(
+            None, [self.link], None, js="(query) => window.mcgurk.copy(query)", **QUIET
+        )
+        for radio in (c.sound, c.text, c.ask):
+            radio.change(None, [radio], None, js=f"(value) => window.mcgurk.choose('{radio.elem_id}', value)", **QUIET)
+        _page().unload(self._left)
+
+    def _left(self, request: gr.Request) -> None:
+        self.lab.forget(request.session_hash)
+
+    def _touches(self) -> list[Callable]:
+        """Every event by which a visitor changes what is asked."""
+        c = self.cards
+        chosen = [c.clip, c.picture, c.sound, c.other, c.text, c.caption, c.text_position, c.ask, c.answers, c.wording]
+        written = [c.swap_from, c.swap_to, c.noise_db, c.free, c.own, c.options]
+        slid = [c.shift, c.long_tokens]
+        return [
+            *(control.input for control in chosen),
+            *(event for control in written for event in (control.submit, control.blur)),
+            *(control.release for control in slid),
+        ]
+
+    def _sources(self) -> list[tuple[Any, Callable, str]]:
+        """(component, event, what the file is for) of every way to bring in a file."""
+        c = self.cards
+        return [
+            (c.upload, c.upload.upload, "clip"),
+            (c.record, c.record.stop_recording, "clip"),
+            (c.upload_sound, c.upload_sound.upload, "other"),
+        ]
+
+    def _wire_upload(self, source: Any, event: Callable, what: str, asking: dict[str, Any]) -> Any:
+        picker = self.cards.clip if what == "clip" else self.cards.other
+
+        def chosen(path: str | None, uploads: dict[str, str]) -> list[Any]:
+            return self.uploaded(what, path, uploads)
+
+        return event(chosen, [source, self.uploads], [self.uploads, picker, self.cards.sound], **QUIET).then(
+            self.show, **asking
+        )
+
+    def _wire_inside(self, inputs: list[Any]) -> None:
+        i = self.inside
+        view = [*i.view_inputs, i.frame, i.per_token]
+        drawn = {"fn": self.redraw, "inputs": view, "outputs": i.drawings, "trigger_mode": "always_last", **QUIET}
+        redrawn = [gr.on([i.layer.input, i.head.input, i.sink.input], **drawn), i.view.input(**drawn, **MODEL_LANE)]
+        turned = i.frame.release(None, [i.frame], None, js="(at) => window.mcgurk.frame(at)", **QUIET)
+        i.frame.input(None, [i.frame], None, js="(at) => window.mcgurk.frame(at)", **QUIET)
+        for event in (*redrawn, turned):
+            event.then(self._link_again, inputs, [self.link], **QUIET)
+        i.per_token.input(self.redraw_layers, [i.per_token, i.sink], [i.layers], **QUIET)
+        gains = [i.picture_gain, i.sound_gain, i.text_gain]
+        steered = {"fn": self.steer, "inputs": [*gains, i.first, i.last], "outputs": [i.steered]}
+        i.steer.click(**steered, **MODEL_LANE, api_visibility="private")
+        for button, factors in i.presets:
+            set_ = button.click(lambda factors=factors: factors, None, gains, **QUIET)
+            set_.then(**steered, **MODEL_LANE, api_visibility="private")
+        for button, download, kind in i.exports:
+            self._wire_export(button, download, kind)
+
+    def _wire_export(self, button: gr.Button, download: gr.DownloadButton, kind: str) -> None:
+        lane = MODEL_LANE if kind == "mp4" else {}
+
+        def write(layer: int, head: int, view: str, sink: bool, request: gr.Request) -> Any:
+            try:
+                return self.export(kind, View(layer, head, view, sink), request.session_hash)
+            except McGurkError as error:
+                raise gr.Error(_toast(error), print_exception=False) from error
+
+        event = button.click(write, self.inside.view_inputs, [download], **lane, api_visibility="private")
+        event.success(None, None, None, js=f"() => window.mcgurk.press('{download.elem_id}')", **QUIET)
+
+    def _link_again(self, *inputs) -> str:
+        try:
+            return self._quiet_link(self._state(inputs))
+        except McGurkError:
+            return gr.skip()
+
+
+def _warn(error: McGurkError) -> None:
+    gr.Warning(_toast(error))
+
+
+def _toast(said: object) -> str:
+    """Text for a toast, which would render markup."""
+    return escape(str(said), quote=False)
+
+
+def _page() -> gr.Blocks:
+    return gr.context.Context.root_block
