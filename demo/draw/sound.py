@@ -69,7 +69,7 @@ def sound_picture(
     *,
     seconds: float | None = None,
     scale: float | None = None,
-    number: str = "peak {:.1%}",
+    number: str = "{:.1%}",
     width: int = WIDTH,
 ) -> SoundPicture:
     """The spectrogram, and beneath it one lane for each map of attention.
@@ -77,7 +77,7 @@ def sound_picture(
     waveform: float32 mono 16 kHz, or None for no sound at all. attention: label -> (weights n, spans n x 2 in s), as
     demo.maps.audio_map gives it. seconds: length of the time axis, default that of the waveform; a player's clip may
     be longer. scale: the weight drawn at full height, the same in all lanes; None: the largest that occurs. number:
-    how each lane's largest weight is written into it.
+    how each lane's largest weight is written beside it.
     Raises McGurkError when there is neither sound nor a length.
     """
     lanes = dict(attention or {})
@@ -97,9 +97,8 @@ def sound_picture(
     for row, (label, (weight, spans)) in enumerate(lanes.items()):
         top = SPECTROGRAM + LANE_GAP + row * (LANE + LANE_GAP)
         image.paste(Image.fromarray(_lane(weight / scale, spans, seconds, inner)), (LEFT, top))
-        pen.text((LEFT - 12, top + LANE / 2), label, font=_font(), fill=(*rgb(INK), 255), anchor="rm")
-        peak = number.format(weight.max(initial=0.0))
-        pen.text((width - RIGHT - 10, top + 8), peak, font=_font(), fill=(*rgb(INK), 255), anchor="ra")
+        for line, at in ((label, 0.28), (number.format(weight.max(initial=0.0)), 0.72)):
+            pen.text((LEFT - 12, top + LANE * at), line, font=_font(), fill=(*rgb(INK), 255), anchor="rm")
     _mark_seconds(pen, seconds, inner, height - AXIS)
     plot = (LEFT / width, 0.0, (LEFT + inner) / width, (height - AXIS) / height)
     return SoundPicture(np.asarray(image), plot, seconds)
