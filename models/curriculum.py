@@ -23,7 +23,7 @@ HELD_OUT = frozenset({
 })  # fmt: skip
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
-LONG_TEXT = (60, 1300)  # words of irrelevant text, drawn log-uniformly
+LONG_TEXT = (60, 1000)  # words of irrelevant text, drawn log-uniformly
 
 
 def _plain(name: str) -> str:
@@ -97,7 +97,7 @@ class Course:
         rng = np.random.default_rng([self.seed, i, 1 if self.course == "aligned" else 0])
         shared = np.random.default_rng([self.seed, i // self.group, 7])
         frames = int(shared.choice(FRAME_COUNTS, p=FRAME_ODDS))
-        long_text = self.course == "aligned" and shared.random() < 0.07
+        long_text = self.course == "aligned" and shared.random() < 0.05
         shuffled = bool(self.catalogue.clear) and rng.random() < self.shuffled
         return (
             self._base(rng, i, frames, shuffled)

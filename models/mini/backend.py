@@ -189,6 +189,7 @@ class Mini(OmniModel):
 
     def _score(self, cache: DynamicCache, first: Tensor, options: Sequence[str]) -> dict[str, float]:
         """Probability of each option's full text, all in one pass: each sees the prompt and itself only."""
+        options = list(dict.fromkeys(options))
         if not options:
             return {}
         prompt = cache.get_seq_length()
@@ -202,7 +203,7 @@ class Mini(OmniModel):
             cache, keep=ids.shape[1], inputs_embeds=self.inner.get_input_embeddings()(ids), attention_mask=mask,
             position_ids=positions,
         )[0].log_softmax(-1)  # fmt: skip
-        cache.crop(prompt)
+        cache.crop(-len(owner))
         start, scores = first.log_softmax(-1), []
         at = 0
         for text in texts:
