@@ -12,21 +12,16 @@ from dataclasses import dataclass
 
 from demo import vocabulary as words
 from models.omni import McGurkError, Stimulus
+from models.wording import ABSTAIN, HEAR, MATCH, SEE, YES_NO, with_options
+from models.wording import BOTH as BOTH_SENSES
 
-ABSTAIN = "none of the above"
 KINDS = ("see", "hear", "match", "free")
-YES_NO = ("yes", "no")
 MAX_OWN = 500  # characters of a visitor's own question
 MAX_OPTIONS = 24
 MAX_OPTION = 60  # characters
 
-# Models are trained on exactly these; the first of each kind is the default.
-WORDINGS: dict[str, tuple[str, ...]] = {
-    "see": ("What do you see in the video?", "What is shown in the picture?", "Which object is visible?"),
-    "hear": ("What do you hear in the audio?", "What is making the sound?", "Which sound is audible?"),
-    "match": ("Does the sound match the picture?",),
-    "free": ("What do you see and what do you hear?",),
-}
+# The first of each kind is the default.
+WORDINGS: dict[str, tuple[str, ...]] = {"see": SEE, "hear": HEAR, "match": MATCH, "free": BOTH_SENSES}
 
 PICTURE, SOUND, TEXT = "picture", "sound", "text"
 BOTH, ABSTAINED, OTHER = "both", "abstained", "other"
@@ -48,9 +43,7 @@ class Question:
     @property
     def prompt(self) -> str:
         """The text as sent to a model, its options written into it."""
-        if not self.options:
-            return self.text
-        return f"{self.text} Choose one: {', '.join(self.options)}."
+        return with_options(self.text, self.options)
 
 
 def question(kind: str, options: Sequence[str] = (), wording: int = 0, own: str = "") -> Question:
