@@ -70,7 +70,7 @@ the page loads no fonts or scripts from other places and counts no visitors.
 
 def build() -> None:
     """Lay out the page."""
-    with gr.Column(elem_classes=["panel", "prose"]):
+    with gr.Column(elem_classes=["sheet", "prose"]):
         gr.Markdown(PROSE)
         clips = gallery()
         if clips:

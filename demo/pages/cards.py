@@ -19,7 +19,7 @@ from demo.vocabulary import VOCABULARY
 PICTURES = [("as it is", "own"), ("frozen", "freeze"), ("black", "black"), ("noise", "noise"), ("removed", "remove")]
 SHIFTED = "shift"  # a choice of the Hear card; in a Conflict it is the clip's own sound with a shift
 SOUNDS = [
-    ("its own sound", "own"),
+    ("own sound", "own"),
     ("another clip's", "swap"),
     ("shifted", SHIFTED),
     ("noise", "noise"),
@@ -148,7 +148,7 @@ def values(state: State) -> list[Any]:
     c = state.conflict
     shifted = bool(c.shift) and c.sound == "own"
     v = {
-        "clip": state.clip,
+        "clip": state.clip or None,
         "picture": c.picture,
         "sound": SHIFTED if shifted else c.sound,
         "other": c.other or None,
@@ -174,7 +174,7 @@ def _card(kind: str, verb: str, rest: str) -> gr.Column:
     """An empty card in its modality's colour with its part of the sentence as a heading."""
     card = gr.Column(elem_classes=["card", kind], elem_id=f"card-{kind}", min_width=250)
     with card:
-        gr.HTML(f'<h2 class="card-title"><span class="dot" aria-hidden="true"></span>{verb} <small>{rest}</small></h2>')
+        gr.HTML(f'<h2 class="card-title">{verb} <small>{rest}</small></h2>')
     return card
 
 

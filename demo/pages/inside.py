@@ -73,7 +73,7 @@ def build() -> Inside:
     with gr.Row(elem_classes="inside-head"):
         gr.HTML('<h2 class="section">Look inside</h2>')
         exports = [_export(kind, title) for kind, title in (("mp4", "Overlay mp4"), ("csv", "CSV"), ("json", "JSON"))]
-    with gr.Column(elem_classes="panel"):
+    with gr.Column(elem_classes="sheet"):
         with gr.Row(elem_classes="view-row"):
             view = gr.Radio(VIEWS, value="raw", label="Attention of", elem_classes="pills", elem_id="view", scale=4)
             layer = gr.Dropdown(layer_choices(0), value=LAST_LAYERS, label="Layers", elem_id="layer", min_width=130)
@@ -101,7 +101,7 @@ def build() -> Inside:
             with gr.Tab("What if it couldn't look there?", id="what-if"):
                 what_if = _what_if()
         gr.HTML(f'<p class="hint">{escape(HONEST)}</p>')
-    with gr.Accordion("Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="panel"):
+    with gr.Accordion("Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="sheet"):
         receipt = gr.HTML(answers.receipt(None))
     return Inside(
         layer, head, view, sink, frame, frames, sound, before, after, per_token, layers, *what_if, receipt, exports

@@ -35,6 +35,15 @@ window.mcgurk = (() => {
     if (card) card.dataset.choice = value;
   }
 
+  /* The chosen clip scrolls into its picker, without moving the page. */
+  function reveal() {
+    setTimeout(() => {
+      const chosen = document.querySelector(".thumbs label.selected");
+      const list = chosen?.parentElement;
+      if (list) list.scrollTop = chosen.offsetTop - list.offsetTop - 6;
+    }, 50);
+  }
+
   function show(step) {
     for (const figure of document.querySelectorAll("#frames figure"))
       figure.querySelectorAll("img").forEach((image, n) => image.classList.toggle("on", n === Number(step)));
@@ -81,5 +90,5 @@ window.mcgurk = (() => {
     video.currentTime = Math.min(Math.max(share, 0), 1) * seconds;
   });
 
-  return { address, copy, choose, frame: show, press };
+  return { address, copy, choose, frame: show, press, reveal };
 })();

@@ -39,13 +39,13 @@ class LabPage:
         gr.HTML(f'<header class="brand"><h1>McGurk</h1><p>{TAGLINE}</p></header>')
         self.cards: Cards = cards.build()
         with gr.Row(elem_classes="stage-row"):
-            with gr.Column(scale=5, min_width=320, elem_classes="panel given-panel"):
+            with gr.Column(scale=5, min_width=320, elem_classes="given-panel"):
                 self.player = gr.Video(
                     label="What the models are given", interactive=False, elem_id="player", show_label=False, height=318,
                     buttons=["download"],
                 )  # fmt: skip
                 self.given = gr.HTML('<ul class="given"><li>&nbsp;</li></ul>', elem_id="given")
-            with gr.Column(scale=7, min_width=320, elem_classes="panel answers-panel"):
+            with gr.Column(scale=7, min_width=320, elem_classes="answers-panel"):
                 with gr.Row(elem_classes="asked-row"):
                     self.question = gr.HTML(answers.asked(None), elem_id="question")
                     self.copy = gr.Button("Copy link", size="sm", elem_id="copy-link", elem_classes="quiet", scale=0)
@@ -266,6 +266,7 @@ class LabPage:
         self.copy.click(self.link_of, inputs, [self.link], **QUIET).then(
             None, [self.link], None, js="(query) => window.mcgurk.copy(query)", **QUIET
         )
+        c.clip.change(None, [c.clip], None, js="() => window.mcgurk.reveal()", **QUIET)
         for radio in (c.sound, c.text, c.ask):
             radio.change(None, [radio], None, js=f"(value) => window.mcgurk.choose('{radio.elem_id}', value)", **QUIET)
         _page().unload(self._left)
