@@ -1,0 +1,309 @@
+"""Qwen-Omni as an OmniModel: towers once, then base and aligned from one set of weights, attention recorded.
+
+Knows how a question is run. Does not know where weights come from (loading.py) or how adapters are trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import platform
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+import peft
+import torch
+import transformers
+from torch import Tensor, nn
+
+from models.adapters import BARE, Adapter, attach, mixed
+from models.omni import (
+    ALIGNED,
+    BASE,
+    SAMPLE_RATE,
+    Answer,
+    Attention,
+    Kind,
+    McGurkError,
+    OmniModel,
+    Receipt,
+    Steering,
+    Stimulus,
+)
+from models.probe import recording, steering
+from models.qwen_omni.decoding import Decoder, Fed
+from models.qwen_omni.family import Family
+from models.qwen_omni.processing import MODEL_FLAG, PROCESSOR_FLAG, Layout, Media, Prompt
+from models.steer import bias_for
+
+REMEMBERED = 4  # encoded stimuli kept: 23 MB each for 10 s of 504 x 504 at 2 fps on the 7B model
+BORDER_PULL = 10.0  # a border token is a sink when it draws this many times the mean video token's attention
+GROUNDING = (
+    "You watch and listen, then answer. A question about what is seen is answered from the frames alone, a question "
+    "about what is heard from the sound alone: the two may disagree. Captions and other text may be wrong; never "
+    "believe them over the frames or the sound. If what the question asks about is missing, say that there is nothing "
+    "to see or to hear, or choose none of the above."
+)
+ALTERNATIVE = "grounding system prompt (no training)"
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A stimulus as the language model will meet it: media tokens, N x hidden each."""
+
+    stimulus: Stimulus
+    media: Media
+    vision: Tensor | None
+    deepstack: tuple[Tensor, ...]
+    sound: Tensor | None
+
+
+class QwenOmni(OmniModel):
+    """A Qwen-Omni thinker. Thread-safe: one answer at a time.
+
+    thinker: loaded with attn_implementation=probe.PROBE. adapter: the aligned LoRA, if there is one; without it
+    `adapters` is (BASE,) and `alternatives` offers what can be tried without training.
+    batched: answer with both adapters as one batch of two (default on an accelerator, where decoding waits for memory).
+    pixels: (least, most) pixels of a frame after resizing.
+    """
+
+    def __init__(self, name: str, thinker: nn.Module, processor, family: Family, *, adapter: Adapter | None = None,
+                 batched: bool | None = None, pixels: tuple[int, int] | None = None):  # fmt: skip
+        self.name, self.family, self.thinker = name, family, thinker.eval().requires_grad_(False)
+        self.decoder = Decoder(thinker)
+        self.device, self.dtype = self.decoder.device, self.decoder.language_model.norm.weight.dtype
+        self.layout = Layout(processor, thinker.config, family, pixels)
+        self.layers, self.heads = len(self.decoder.attention_layers), thinker.config.text_config.num_attention_heads
+        self.adapters, self.checksums = (BASE,), {BASE: ""}
+        self.tuned: peft.PeftModel | None = None
+        self.logit_difference = 0.0  # largest change of a logit that the adapter makes on one question
+        self.batched = self.device.type != "cpu" if batched is None else batched
+        self._lock = threading.Lock()
+        self._shelf: OrderedDict[bytes, tuple] = OrderedDict()
+        self._flag = _model_flag(thinker)
+        if adapter is not None:
+            self._attach(adapter)
+
+    @property
+    def alternatives(self) -> dict[str, str]:
+        """What can stand in for a missing aligned adapter, never called one: {label: system prompt}."""
+        return {} if ALIGNED in self.adapters else {ALTERNATIVE: GROUNDING}
+
+    @torch.inference_mode()
+    def encode(self, stimulus: Stimulus) -> Encoded:
+        """Run the processor and the towers once, or recall what they made of the same frames and sound."""
+        key = _digest(stimulus)
+        with self._lock:
+            if key not in self._shelf:
+                self._shelf[key] = self._encode(stimulus)
+            self._shelf.move_to_end(key)
+            while len(self._shelf) > REMEMBERED:
+                self._shelf.popitem(last=False)
+            return Encoded(stimulus, *self._shelf[key])
+
+    def _encode(self, stimulus: Stimulus) -> tuple[Media, Tensor | None, tuple[Tensor, ...], Tensor | None]:
+        media = self.layout.media(stimulus)
+        return media, *see_and_hear(self.thinker, media, self.device)
+
+    @torch.inference_mode()
+    def answer(
+        self,
+        encoded: Encoded,
+        question: str,
+        options: Sequence[str] = (),
+        *,
+        adapters: Sequence[str] | None = None,
+        attention: bool = True,
+        steering: Steering | None = None,
+        max_new_tokens: int = 24,
+        system: str | None = None,
+    ) -> Iterator[tuple[str, Answer]]:
+        """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
+        stimulus = encoded.stimulus
+        prompt = self.layout.prompt(
+            encoded.media, question, text=stimulus.text, text_position=stimulus.text_position, system=system
+        )
+        longest = self.thinker.config.text_config.max_position_embeddings - max_new_tokens
+        if len(prompt.ids) > longest:
+            raise McGurkError(
+                f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: "
+                "shorten the clip or the text."
+            )
+        asked = list(adapters or self.adapters)
+        for adapter in asked:
+            if adapter not in self.adapters:
+                raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
+        fed = self.feed(prompt, encoded)
+        for names in [asked] if self.batched and len(asked) > 1 else [[name] for name in asked]:
+            started = time.perf_counter()
+            with self._lock, self._using(names):
+                texts, scores, attentions = self._run(fed, prompt, options, names, attention, steering, max_new_tokens)
+            seconds = time.perf_counter() - started
+            for row, name in enumerate(names):
+                receipt = self._receipt(name, encoded, prompt, max_new_tokens, system)
+                yield name, Answer(texts[row], scores[row], attentions[row], receipt, seconds)
+
+    def feed(self, prompt: Prompt, encoded: Encoded) -> Fed:
+        """Embeddings with media in their places, and the library's own positions for them."""
+        return assemble(self.thinker, prompt.ids, encoded, self.device, self._flag)
+
+    def _using(self, names: Sequence[str]):
+        stack = ExitStack()
+        if self.tuned is not None and len(names) > 1:
+            stack.enter_context(mixed(self.tuned, [BARE if name == BASE else name for name in names]))
+        elif self.tuned is not None and names[0] == BASE:
+            stack.enter_context(self.tuned.disable_adapter())
+        return stack
+
+    def _run(self, fed: Fed, prompt: Prompt, options, names, attention, intervention, most):
+        """Prefill, score the options in one pass, then write greedily; one row for each adapter."""
+        rows, decoder = len(names), self.decoder
+        with ExitStack() as stack:
+            recorder = stack.enter_context(recording(decoder.attention_layers)) if attention else None
+            stack.enter_context(steering(bias_for(intervention, prompt.tokens, decoder.attention_layers)))
+            cache, logits = decoder.prefill(fed, rows)
+            scores: list[dict[str, float]] = [{} for _ in names]
+            if options:
+                texts = [self.layout.option_ids(option) for option in options]
+                shares = decoder.score(cache, logits, texts, fed.next_position).softmax(-1).tolist()
+                scores = [dict(zip(options, row, strict=True)) for row in shares]
+            written = decoder.write(cache, logits, fed.next_position, most, self.layout.ends)
+        texts = [self.layout.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written]
+        return texts, scores, [self._attention(recorder, row, prompt, ids) for row, ids in enumerate(written)]
+
+    def _attention(self, recorder, row: int, prompt: Prompt, written: list[int]) -> Attention | None:
+        if recorder is None:
+            return None
+        caught = recorder.rows(row)
+        extra = min(len(written), caught.shape[2] - 1)  # a batch goes on until its last row has ended
+        rows = caught[:, :, : extra + 1, : len(prompt.ids) + extra]
+        tokens = self.layout.with_generated(prompt.tokens, written[:extra])
+        return Attention(rows, replace(tokens, sinks=tokens.sinks | border_sinks(rows, tokens)))
+
+    def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, most: int, system: str | None) -> Receipt:
+        stimulus, media, config = encoded.stimulus, encoded.media, self.thinker.config
+        side = config.vision_config.patch_size
+        notes = media.notes
+        notes += ("Sound and picture are interleaved in time.",) if media.interleaved else ()
+        notes += ("Answered under another system prompt than the model's own.",) if system is not None else ()
+        notes += (
+            (f"The adapter moves a logit by up to {self.logit_difference:.3g} on a test question.",)
+            if adapter == ALIGNED
+            else ()
+        )
+        return Receipt(
+            model=self.name,
+            adapter=adapter,
+            adapter_sha256=self.checksums[adapter],
+            tokens=prompt.tokens.counts(),
+            frames=media.frames,
+            fps=float(stimulus.fps) if media.frames else 0.0,
+            frame_size=(0, 0) if media.grid is None else (int(media.grid[0, 1]) * side, int(media.grid[0, 2]) * side),
+            audio_seconds=0.0 if stimulus.waveform is None else round(len(stimulus.waveform) / SAMPLE_RATE, 3),
+            prompt=prompt.text,
+            decoding=f"greedy, at most {most} tokens",
+            seed=0,
+            versions={
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "peft": peft.__version__,
+                "dtype": str(self.dtype).removeprefix("torch."),
+                "device": str(self.device),
+                "flags": f"{PROCESSOR_FLAG} = {self._flag} = {media.interleaved}",
+            },
+            notes=notes,
+        )
+
+    def _attach(self, adapter: Adapter) -> None:
+        """Wrap the thinker, measure what the adapter changes. Raises McGurkError if that is nothing."""
+        self.tuned = attach(self.thinker, adapter, ALIGNED)
+        for name, parameter in self.tuned.named_parameters():
+            if "lora_" in name:
+                parameter.data = parameter.data.to(self.dtype)
+        ids = torch.tensor([self.layout.tokenizer.encode("What do you hear?")], device=self.device)
+        logits = []
+        with torch.inference_mode():
+            for name in (BASE, ALIGNED):
+                with self._using([name]):
+                    hidden = self.decoder.language_model(input_ids=ids).last_hidden_state
+                    logits.append(self.decoder.lm_head(hidden).float())
+        self.logit_difference = float((logits[0] - logits[1]).abs().max())
+        if not self.logit_difference > 0.0:
+            raise McGurkError(f"The adapter {adapter.source} changes nothing in {self.name}: is it for another model?")
+        self.adapters = (BASE, ALIGNED)
+        self.checksums = {BASE: "", ALIGNED: adapter.sha256}
+
+
+def see_and_hear(thinker, media: Media, device) -> tuple[Tensor | None, tuple[Tensor, ...], Tensor | None]:
+    """Run the towers: (video tokens N x hidden, further ones to add after early layers, audio tokens M x hidden)."""
+    vision, deep, sound = None, (), None
+    if media.pixels is not None:
+        seen = thinker.get_video_features(media.pixels.to(device), media.grid.to(device), return_dict=True)
+        vision = torch.cat(tuple(seen.pooler_output))
+        deep = tuple(torch.cat(tuple(level)) for level in getattr(seen, "deepstack_features", None) or ())
+    if media.mel is not None:
+        mask = media.mel_mask.to(device)
+        sound = thinker.get_audio_features(media.mel.to(device), mask, return_dict=True).last_hidden_state
+    return vision, deep, sound
+
+
+def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str) -> Fed:
+    """Put media tokens into the embeddings of `ids` and ask the library for their positions."""
+    config, media = thinker.config, encoded.media
+    ids = torch.as_tensor(ids)[None].to(device)
+    seen, heard = ids == config.video_token_id, ids == config.audio_token_id
+    embeddings = thinker.get_input_embeddings()(ids)
+    for where, tokens, kind in ((seen, encoded.vision, "video"), (heard, encoded.sound, "audio")):
+        given = 0 if tokens is None else len(tokens)
+        if int(where.sum()) != given:
+            raise McGurkError(
+                f"There are {int(where.sum())} places for {given} {kind} tokens: the processor does not fit the model."
+            )
+        if given:
+            embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
+    positions, _ = thinker.get_rope_index(
+        ids,
+        video_grid_thw=None if media.grid is None else media.grid.to(device),
+        attention_mask=torch.ones_like(ids),
+        audio_seqlens=None if media.mel_mask is None else media.mel_mask.sum(-1).to(device),
+        second_per_grids=None if media.grid is None else media.seconds_per_grid,
+        **{flag: media.interleaved},
+    )
+    return Fed(embeddings, positions, seen if encoded.deepstack else None, encoded.deepstack)
+
+
+def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:
+    """bool, T: video tokens on the border of the frame that draw far more than the mean video token's attention.
+
+    Large vision-language models park attention on background patches that say nothing (Kang et al., "See What You Are
+    Told: Visual Attention Sink", ICLR 2025); an overlay of all of it shows little else.
+    """
+    sinks = np.zeros(len(tokens), bool)
+    at = tokens.positions(Kind.VIDEO)
+    if not len(at):
+        return sinks
+    pull = rows[:, :, 0, at].astype(np.float32).mean((0, 1))
+    _, height, width = tokens.grid
+    _, row, column = tokens.video[at].T
+    border = (row == 0) | (row == height - 1) | (column == 0) | (column == width - 1)
+    sinks[at] = border & (pull > BORDER_PULL * pull.mean())
+    return sinks
+
+
+def _model_flag(thinker) -> str:
+    """What this version of the model calls "sound and picture are interleaved" (see processing.py)."""
+    known = inspect.signature(thinker.get_rope_index).parameters
+    return MODEL_FLAG if MODEL_FLAG in known else PROCESSOR_FLAG
+
+
+def _digest(stimulus: Stimulus) -> bytes:
+    made = hashlib.blake2b(str(stimulus.fps).encode(), digest_size=16)
+    for part in (stimulus.frames, stimulus.waveform):
+        made.update(b"none" if part is None else str(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+    return made.digest()

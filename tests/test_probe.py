@@ -1,0 +1,173 @@
+"""The probe reads what eager attention would return, changes no logit, keeps nothing T x T; steering is exact."""
+
+import pytest
+import torch
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+from models.omni import Kind, McGurkError, Steering, TokenMap
+from models.probe import PROBE, paused, recording, steering
+from models.steer import bias_for
+
+LENGTH, STEPS = 23, 4
+
+
+def build(attention: str, kv_heads: int = 2) -> LlamaForCausalLM:
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=kv_heads, initializer_range=0.4, pad_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(11)
+    return LlamaForCausalLM._from_config(config, attn_implementation=attention).eval()
+
+
+def layers(model):
+    return [layer.self_attn for layer in model.model.layers]
+
+
+@pytest.fixture(params=(4, 2, 1), ids=("every head its own keys", "grouped", "one for all"))
+def kv_heads(request):
+    return request.param
+
+
+@pytest.fixture
+def ids():
+    return torch.randint(1, 50, (2, LENGTH), generator=torch.Generator().manual_seed(2))
+
+
+def run(model, ids, steps=STEPS, **how):
+    """Logits of the prompt and of `steps` greedy tokens after it, and eager attention if asked for."""
+    cache, logits, attentions = DynamicCache(config=model.config), [], []
+    given = ids
+    with torch.inference_mode():
+        for _ in range(steps):
+            said = model(input_ids=given, past_key_values=cache, use_cache=True, **how)
+            logits.append(said.logits[:, -1])
+            attentions.append(said.attentions)
+            given = said.logits[:, -1].argmax(-1, keepdim=True)
+    return torch.stack(logits), attentions
+
+
+def test_rows_are_those_of_eager_attention(kv_heads, ids):
+    probed = build(PROBE, kv_heads)
+    with recording(layers(probed)) as recorder:
+        run(probed, ids)
+    _, expected = run(build("eager", kv_heads), ids, output_attentions=True)
+    for step in range(STEPS):
+        for layer in range(3):
+            row = recorder.passes[layer][step]
+            assert row.shape == (2, 4, LENGTH + step)
+            torch.testing.assert_close(row, expected[step][layer][:, :, -1], atol=1e-5, rtol=0)
+    rows = recorder.rows(sample=1)
+    assert rows.shape == (3, 4, STEPS, LENGTH + STEPS - 1) and rows.dtype == "float16"
+    assert rows[:, :, 0, LENGTH:].max() == 0  # nothing ahead of a row
+    assert abs(rows.astype(float).sum(-1) - 1).max() < 5e-3
+
+
+def test_padding_gets_no_weight(ids):
+    mask = torch.ones_like(ids)
+    mask[0, :6] = 0
+    probed, eager = build(PROBE), build("eager")
+    with recording(layers(probed)) as recorder, torch.inference_mode():
+        probed(input_ids=ids, attention_mask=mask)
+        said = eager(input_ids=ids, attention_mask=mask, output_attentions=True)
+    assert recorder.passes[0][0][0, :, :6].max() == 0
+    for layer in range(3):
+        torch.testing.assert_close(recorder.passes[layer][0], said.attentions[layer][:, :, -1], atol=1e-5, rtol=0)
+
+
+def test_logits_are_those_of_plain_sdpa(kv_heads, ids):
+    probed = build(PROBE, kv_heads)
+    with recording(layers(probed)):
+        watched, _ = run(probed, ids)
+    unwatched, _ = run(probed, ids)
+    plain, _ = run(build("sdpa", kv_heads), ids)
+    assert torch.equal(watched, plain) and torch.equal(unwatched, plain)
+
+
+def test_the_probe_is_causal(ids):
+    """A name missing in the mask registry silently loses the causal mask."""
+    probed = build(PROBE)
+    with torch.inference_mode():
+        whole, part = probed(input_ids=ids).logits[:, :9], probed(input_ids=ids[:, :9]).logits
+    torch.testing.assert_close(whole, part, atol=1e-5, rtol=1e-5)
+
+
+def test_nothing_of_size_t_by_t_is_kept(ids):
+    probed = build(PROBE)
+    with recording(layers(probed)) as recorder:
+        run(probed, ids)
+    kept = [row for layer in recorder.passes for row in layer]
+    assert len(kept) == 3 * STEPS and max(row.numel() for row in kept) == 2 * 4 * (LENGTH + STEPS - 1)
+    assert all(row.untyped_storage().nbytes() == row.numel() * 4 for row in kept)  # no view into something larger
+
+
+def test_only_the_named_layers_are_recorded_and_only_inside(ids):
+    probed, other = build(PROBE), build(PROBE)
+    with recording(layers(probed)[1:2]) as recorder:
+        run(probed, ids, 1)
+        run(other, ids, 1)
+        with paused():
+            run(probed, ids, 1)
+    run(probed, ids, 1)
+    assert [len(layer) for layer in recorder.passes] == [1]
+
+
+def tokens() -> TokenMap:
+    kinds = (Kind.SYSTEM,) * 4 + (Kind.VIDEO,) * 9 + (Kind.AUDIO,) * 5 + (Kind.QUESTION,) * 5
+    empty = torch.zeros(LENGTH, 3).numpy()
+    return TokenMap(kinds, ("",) * LENGTH, empty, empty[:, :2], (0, 0, 0), empty[:0, 0], empty[:, 0] > 0)
+
+
+def steered(model, ids, what: Steering, steps=STEPS):
+    with recording(layers(model)) as recorder, steering(bias_for(what, tokens(), layers(model))):
+        logits, _ = run(model, ids, steps)
+    return logits, recorder
+
+
+def test_a_knocked_out_kind_weighs_exactly_nothing(kv_heads, ids):
+    logits, recorder = steered(build(PROBE, kv_heads), ids, Steering({Kind.AUDIO: 0.0}, blocked=(2,)))
+    for layer in recorder.passes:
+        for row in layer:
+            assert row[..., 13:18].max() == 0 and row[..., 2].max() == 0
+            torch.testing.assert_close(row.sum(-1), torch.ones(2, 4))
+    plain, _ = run(build(PROBE, kv_heads), ids)
+    assert not torch.allclose(logits, plain)
+
+
+def test_what_is_knocked_out_everywhere_might_as_well_not_be_there(ids):
+    """Positions may look at themselves, so only what stands behind the knocked-out tokens is unmoved by them."""
+    changed = ids.clone()
+    changed[:, 13:18] = (ids[:, 13:18] + 7) % 49 + 1
+    one, other = (steered(build(PROBE), given, Steering({Kind.AUDIO: 0.0}))[0] for given in (ids, changed))
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_gain_one_and_nothing_blocked_change_nothing(ids):
+    model = build(PROBE)
+    plain, _ = run(model, ids)
+    assert bias_for(Steering({Kind.AUDIO: 1.0, Kind.VIDEO: 1.0}), tokens(), layers(model)) is None
+    assert bias_for(None, tokens(), layers(model)) is None
+    with steering(None):
+        assert torch.equal(run(model, ids)[0], plain)
+
+
+def test_a_gain_is_a_factor_on_the_weights_before_they_are_shared_out(ids):
+    _, plain = steered(build(PROBE), ids, Steering({Kind.AUDIO: 1.0}), steps=1)
+    _, louder = steered(build(PROBE), ids, Steering({Kind.AUDIO: 3.0}, layers=(0, 1)), steps=1)
+    before, after = plain.passes[0][0], louder.passes[0][0]
+    weighted = before.clone()
+    weighted[..., 13:18] *= 3
+    torch.testing.assert_close(after, weighted / weighted.sum(-1, keepdim=True), atol=1e-5, rtol=1e-5)
+
+
+def test_steering_stays_in_its_layers(ids):
+    _, recorder = steered(build(PROBE), ids, Steering({Kind.VIDEO: 0.0}, layers=(1, 2)))
+    assert [float(layer[0][..., 4:13].max()) > 0 for layer in recorder.passes] == [True, False, True]
+
+
+def test_impossible_steering_is_refused(ids):
+    model = build(PROBE)
+    with pytest.raises(McGurkError, match="factor"):
+        bias_for(Steering({Kind.AUDIO: -1.0}), tokens(), layers(model))
+    with pytest.raises(McGurkError, match="not in the prompt"):
+        bias_for(Steering(blocked=(LENGTH,)), tokens(), layers(model))
