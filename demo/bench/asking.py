@@ -1,0 +1,262 @@
+"""One case becomes one sample: the stimulus, what was asked, what each adapter answered and what it attended to.
+
+Knows a case and a model. Does not know files, tables or how many cases there are.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from demo import conflicts, questions
+from demo.bench.conditions import CLIP, CONDITIONS, Condition, Scene
+from demo.bench.material import Material
+from demo.bench.measures import implicit_alignment
+from demo.bench.sampling import Case
+from demo.clips import Clip
+from demo.conflicts import Conflict
+from demo.maps import shares
+from demo.questions import ABSTAIN, BOTH, PICTURE, SOUND, TEXT, Question
+from demo.vocabulary import names_in, plain
+from models.omni import Answer, Attention, Kind, McGurkError, OmniModel, Receipt, Steering, Stimulus
+
+DIGITS = 4  # of probabilities and shares in samples
+MEDIA = (Kind.VIDEO, Kind.AUDIO)  # whose attention is kept head by head, in this order
+SENSES = {"see": PICTURE, "hear": SOUND}
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A case with its clips read and its conflict done."""
+
+    case: Case
+    stimulus: Stimulus
+    judged: Stimulus  # the stimulus with what counts as true
+    conflict: Conflict
+    question: Question
+    truth: str  # the right answer, as it is offered
+    clip: Clip
+    duration: float
+
+
+def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulus]) -> Posed:
+    """Read the clips of a case, do its conflict, make its question.
+
+    options: how many names are offered before "none of the above". made: the stimulus of the case before, reused where
+    it is the same one. Raises McGurkError for clips that can't be read or can't take the conflict.
+    """
+    condition = CONDITIONS[case.condition]
+    clip = material.clip(case.item)
+    other = material.clip(case.other) if case.other else None
+    conflict = condition.conflict(Scene(clip, other, case.claim, case.seed))
+    same = (case.item, case.other, conflict, case.seed)
+    if same not in made:
+        made.clear()
+        made[same] = conflicts.apply(clip, conflict, other, seed=case.seed)
+    stimulus = made[same]
+    judged = stimulus
+    if condition.truth == CLIP:
+        judged = replace(stimulus, seen=stimulus.seen or clip.seen, heard=stimulus.heard or clip.heard)
+    listed = () if case.ask == "match" else _options(judged, other, options, case.seed)
+    question = questions.question(case.ask, listed, wording=condition.wording)
+    return Posed(case, stimulus, judged, conflict, question, _truth(case.ask, judged), clip, clip.duration)
+
+
+def ask(
+    posed: Posed, encoded: Any, model: OmniModel, adapters: Sequence[str], *, attention: bool, classes: dict
+) -> dict[str, Any]:
+    """Ask every adapter and return the sample: plain values that are the same whenever the same is asked."""
+    condition, question = CONDITIONS[posed.case.condition], posed.question
+    steering = _hidden(condition, posed, encoded, model, adapters) if condition.drop else None
+    given = dict(
+        model.answer(
+            encoded, question.prompt, question.options, adapters=adapters, attention=attention, steering=steering
+        )
+    )
+    first = next(iter(given.values()))
+    return {
+        **_what(posed),
+        "receipt": _received(first.receipt),
+        "perceived": {
+            sense: recognised(first.perceived.get(sense, ()), question.options, classes) for sense in (PICTURE, SOUND)
+        },
+        "hidden_tokens": len(steering.blocked) if steering else 0,
+        "answers": {
+            adapter: _answer(answer, posed) | _alignment(model, encoded, question, adapter, attention)
+            for adapter, answer in given.items()
+        },
+    }
+
+
+def _alignment(model: OmniModel, encoded: Any, question: Question, adapter: str, wanted: bool) -> dict[str, Any]:
+    """The implicit alignment score per layer, if the model offers hidden_states(encoded, question, adapter).
+
+    That optional method returns (states: layers x T x width, TokenMap of the T positions of the prompt).
+    """
+    if not wanted or not hasattr(model, "hidden_states"):
+        return {}
+    states, tokens = model.hidden_states(encoded, question.prompt, adapter)
+    perceptual, textual = tokens.positions(*MEDIA), tokens.positions(Kind.QUESTION, Kind.INJECTED)
+    if not len(perceptual) or not len(textual):
+        return {}
+    return {"alignment": [round(float(score), DIGITS) for score in implicit_alignment(states, perceptual, textual)]}
+
+
+def unasked(case: Case, reason: str) -> dict[str, Any]:
+    """The sample of a case that could not be asked."""
+    return {"key": case.key, "pool": case.pool, "condition": case.condition, "ask": case.ask, "clip": case.item.id,
+            "other": case.other.id if case.other else None, "skipped": " ".join(reason.split())}  # fmt: skip
+
+
+def recognised(
+    perceived: Sequence[tuple[str, float]], options: Sequence[str], classes: dict[str, frozenset[str]]
+) -> str | None:
+    """The option that an encoder alone would choose: that of its best class which belongs to one; None if none does.
+
+    perceived: (class name, score), best first. classes: encoder class names by label, where known; else a class belongs
+    to the option that its name says.
+    """
+    for name, _score in perceived:
+        said = names_in(name)
+        for option in options:
+            if option != ABSTAIN and (
+                name.lower() in classes.get(option, ()) or option in said or name.lower() == option
+            ):
+                return option
+    return None
+
+
+def packed(numbers: np.ndarray) -> str:
+    """A float array as text: little-endian float16 in base64, so that a sample stays one short line."""
+    return base64.b64encode(np.ascontiguousarray(numbers, "<f2").tobytes()).decode()
+
+
+def unpacked(text: str, shape: Sequence[int]) -> np.ndarray:
+    """What packed() made of an array of that shape, as float64."""
+    return np.frombuffer(base64.b64decode(text), "<f2").reshape(shape).astype(np.float64)
+
+
+def _what(posed: Posed) -> dict[str, Any]:
+    case, stimulus = posed.case, posed.stimulus
+    default = Conflict()
+    changed = {f.name: getattr(posed.conflict, f.name) for f in fields(Conflict)}
+    return {
+        "key": case.key,
+        "pool": case.pool,
+        "index": case.index,
+        "condition": case.condition,
+        "ask": case.ask,
+        "clip": case.item.id,
+        "other": case.other.id if case.other else None,
+        "conflict": {name: value for name, value in changed.items() if value != getattr(default, name)},
+        "seed": case.seed,
+        "label": case.item.label,
+        "swapped_in": case.other.label if case.other else None,
+        "seen": stimulus.seen,
+        "heard": stimulus.heard,
+        "read": stimulus.read,
+        "question": posed.question.text,
+        "options": list(posed.question.options),
+        "truth": posed.truth,
+    }
+
+
+def _options(judged: Stimulus, other: Clip | None, count: int, seed: int) -> tuple[str, ...]:
+    """What is seen, heard, read and swapped in, distractors, and "none of the above"."""
+    if other is not None and other.heard not in (judged.heard, judged.seen) and not judged.read:
+        judged = replace(judged, read=other.heard)  # a sound swapped in part: the lesser one is offered too
+    return questions.build_options(judged, count, random.Random(seed))
+
+
+def _truth(asked: str, judged: Stimulus) -> str:
+    if asked == "match":
+        return "yes" if judged.seen == judged.heard else "no"
+    label = judged.seen if asked == "see" else judged.heard
+    return plain(label) if label else ABSTAIN
+
+
+def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, adapters: Sequence[str]) -> Steering:
+    """Positions that no later position may look at: a seeded share of the tokens of some kinds."""
+    kinds, share = condition.drop
+    looked = dict(
+        model.answer(encoded, posed.question.prompt, (), adapters=adapters[:1], attention=True, max_new_tokens=1)
+    )
+    attention = next(iter(looked.values())).attention
+    if attention is None:
+        raise McGurkError(f"{model.name} shows no attention, so none of its tokens can be hidden.")
+    positions = attention.tokens.positions(*kinds)
+    rng = np.random.default_rng(posed.case.seed)
+    return Steering(blocked=tuple(sorted(rng.choice(positions, round(share * len(positions)), replace=False).tolist())))
+
+
+def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:
+    question, judged = posed.question, posed.judged
+    whom = questions.followed(question, answer.text, posed.stimulus)
+    choice = max(answer.options, key=answer.options.get) if answer.options else None
+    sample = {
+        "text": answer.text,
+        "correct": is_right(question, answer.text, judged, posed.truth),
+        "followed": whom,
+        "choice": choice,
+        "choice_correct": choice == posed.truth,
+        "probabilities": [round(answer.options[option], DIGITS) for option in question.options if answer.options],
+        "receipt": digest(answer.receipt),
+        "adapter_sha256": answer.receipt.adapter_sha256,
+    }
+    return sample | _attended(answer.attention)
+
+
+def is_right(question: Question, text: str, judged: Stimulus, truth: str) -> bool:
+    """Whether a free-text answer is the true one, read as demo.questions reads answers.
+
+    An answer that names both what is seen and what is heard, where they differ, is wrong.
+    """
+    whom = questions.followed(question, text, judged)
+    if question.kind == "match":
+        return whom == BOTH
+    if truth == ABSTAIN:
+        return whom == questions.ABSTAINED
+    meant = {PICTURE: judged.seen, SOUND: judged.heard, TEXT: judged.read}.get(whom)
+    if whom == BOTH and judged.seen == judged.heard:
+        meant = judged.seen
+    return bool(meant) and plain(meant) == truth
+
+
+def _attended(attention: Attention | None) -> dict[str, Any]:
+    """Shares by kind (mean over the upper third of the layers), by layer, and of the media head by head."""
+    if attention is None:
+        return {}
+    by_layer = shares(attention)["raw"]
+    upper = attention.layers - max(1, attention.layers // 3)
+    row = attention.rows[:, :, 0].astype(np.float64)  # layers x heads x T, of the last position of the prompt
+    heads = [row[..., attention.tokens.positions(kind)].sum(-1) for kind in MEDIA]
+    return {
+        "shares": {kind: round(float(share[upper:].mean()), DIGITS) for kind, share in by_layer.items()},
+        "layers": {kind: [round(float(value), DIGITS) for value in share] for kind, share in by_layer.items()},
+        "tokens": attention.tokens.counts(),
+        "heads": packed(np.stack(heads, -1)),  # layers x heads x (video, audio)
+        "heads_shape": [attention.layers, attention.heads, len(MEDIA)],
+    }
+
+
+def _received(receipt: Receipt) -> dict[str, Any]:
+    """What all adapters received alike, without the text."""
+    return {
+        "tokens": receipt.tokens,
+        "frames": receipt.frames,
+        "audio_seconds": receipt.audio_seconds,
+        "prompt_sha256": hashlib.sha256(receipt.prompt.encode()).hexdigest()[:16],
+    }
+
+
+def digest(receipt: Receipt) -> str:
+    """First 16 hex digits of the SHA-256 of the whole receipt as JSON."""
+    written = json.dumps(asdict(receipt), sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(written.encode()).hexdigest()[:16]

@@ -1,0 +1,116 @@
+"""`python -m demo bench ...`: arguments of a run, of a report over several runs, and of the pointing test.
+
+Knows arguments and the terminal. Does not compute anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from demo.bench import report, store
+from demo.bench.conditions import CONDITIONS, SETS
+from demo.bench.running import QUESTIONS, Config, run, shard_of
+from models.omni import McGurkError
+
+REPORT, POINTING = "report", "pointing"
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add `bench` to the commands: `bench` runs, `bench report RUN...` compares, `bench pointing` tests the maps."""
+    sets = ", ".join(SETS)
+    parser = commands.add_parser("bench", help="ask many questions under many conditions; report; pointing")
+    parser.add_argument("task", nargs="*", metavar="report RUN... | pointing", help="instead of a run")
+    parser.add_argument("--model", default="mini", metavar="NAME")
+    parser.add_argument("--clips", default="assets/clips", metavar="FOLDER", help="with clips.csv or manifest.csv")
+    parser.add_argument("--out", metavar="FOLDER", help="of the run; a run that was stopped goes on there")
+    parser.add_argument("--conditions", default="quality", metavar="A,B", help=f"ids or sets ({sets}); see --list")
+    parser.add_argument("--list", action="store_true", help="list the conditions and leave")
+    parser.add_argument("--questions", type=int, default=QUESTIONS, metavar="N", help="a condition, halved by sense")
+    parser.add_argument("--held-out", type=int, metavar="N", help="a condition, on concepts never trained on")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument("--split", default="val", metavar="val|train|all")
+    parser.add_argument("--options", type=int, default=8, metavar="N", help='names offered before "none of the above"')
+    parser.add_argument("--no-attention", action="store_true", help="faster; no white-box tables")
+    parser.add_argument("--shard", default="", metavar="i/n", help="this process's part; default: accelerate's rank")
+    parser.set_defaults(run=run_bench)
+
+
+def run_bench(given: argparse.Namespace) -> None:
+    """Run what the arguments ask for."""
+    if given.list:
+        for condition in CONDITIONS.values():
+            print(f"{condition.id:18} {condition.title} [{condition.source}]")
+    elif not given.task:
+        _run(given)
+    elif given.task[0] == REPORT:
+        _report(given.task[1:], given.out)
+    elif given.task == [POINTING]:
+        from demo.bench import pointing
+
+        print(pointing.markdown(pointing.run(_pointing(given))))
+    else:
+        raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {REPORT} RUN... or {POINTING}.")
+
+
+def _run(given: argparse.Namespace) -> None:
+    if not given.out:
+        raise McGurkError("Say where the run is to be kept: --out runs/NAME.")
+    config = Config(
+        clips=given.clips,
+        out=given.out,
+        model=given.model,
+        conditions=tuple(name.strip() for name in given.conditions.split(",") if name.strip()),
+        questions=given.questions,
+        held_out_questions=given.held_out,
+        seed=given.seed,
+        split=given.split,
+        options=given.options,
+        attention=not given.no_attention,
+        shard=shard_of(given.shard),
+    )
+    last = asked = None
+    with tqdm(desc=Path(given.out).name, unit="question", disable=None) as bar:
+        for progress in run(config):
+            bar.total = progress.total
+            bar.update(progress.done - bar.n)
+            asked, last = (progress if progress.asked else asked), progress
+    for clip, reason in last.skipped:
+        print(f"Left out: {clip}: {reason}", file=sys.stderr)
+    if asked:
+        spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in asked.timing.items())
+        print(f"{asked.asked} questions at {asked.per_minute:.0f} a minute ({spent})", file=sys.stderr)
+    if last.tables is None:
+        print(f"{last.done} of {last.total} questions are answered; the tables are written once all shards are done.")
+        return
+    print(report.markdown(last.tables))
+    print(f"\n{Path(given.out) / 'report.html'}", file=sys.stderr)
+
+
+def _report(runs: list[str], out: str | None) -> None:
+    """Compare runs: their tables beside each other on stdout and, with --out, as files."""
+    if not runs:
+        raise McGurkError(f"Name the runs: bench {REPORT} RUN RUN...")
+    read = [report.read_run(folder) for folder in runs]
+    found, configs = [tables for tables, _ in read], [config for _, config in read]
+    for tables in found:
+        print(f"## {tables.name}\n\n{report.markdown(tables)}\n")
+    if not out and len(runs) == 1:
+        out = runs[0]
+    if out:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in report.files(found, configs).items():
+            store.write_atomically(folder / name, content)
+        print(folder / "report.html", file=sys.stderr)
+
+
+def _pointing(given: argparse.Namespace):
+    from demo.bench.pointing import Config as Pointing
+
+    return Pointing(
+        clips=given.clips, model=given.model, cases=given.questions, seed=given.seed, split=given.split, out=given.out
+    )

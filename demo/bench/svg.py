@@ -1,0 +1,162 @@
+"""Charts of the bench's report as SVG text: bars with intervals, stacked shares, a heat map, lines.
+
+Knows geometry and the colours of the modalities. Does not know samples or files; every text is escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from demo.draw.colours import NEUTRAL, SIGHT, SOUND, TEXT, rgb
+
+LABEL, WIDTH, ROW = 250, 420, 16  # pixels: left of the bars, of the bars themselves, height of a bar
+FONT = 'font-family="system-ui, sans-serif" font-size="11" fill="currentColor"'
+GRID = "#8A909955"
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its share (0..1), its interval, its colour; faint bars stand for the state before tuning."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    colour: str
+    faint: bool = False
+
+
+def bars(groups: Mapping[str, Sequence[Bar]], title: str) -> str:
+    """Horizontal bars with 95 % whiskers in titled groups, on a scale from 0 to 100 %."""
+    parts, y = [], 24
+    for name, group in groups.items():
+        parts.append(_text(LABEL - 8, y + ROW * len(group) / 2 + 4, name, "end"))
+        for bar in group:
+            opacity = 0.4 if bar.faint else 1.0
+            parts.append(_rect(LABEL, y, WIDTH * bar.value, ROW - 3, bar.colour, opacity, _tip(bar)))
+            middle = y + (ROW - 3) / 2
+            parts.append(_line(LABEL + WIDTH * bar.low, middle, LABEL + WIDTH * bar.high, middle, "currentColor", 1.2))
+            parts.append(_text(LABEL + WIDTH + 8, middle + 4, f"{100 * bar.value:.0f}  {bar.label}"))
+            y += ROW
+        y += 8
+    return _svg(LABEL + WIDTH + 150, y, title, _scale(y) + "".join(parts))
+
+
+def stacked(rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], title: str) -> str:
+    """One bar a row, made of shares that sum to 1."""
+    parts, y = [], 24
+    for name, shares in rows.items():
+        parts.append(_text(LABEL - 8, y + ROW - 5, name, "end"))
+        x = float(LABEL)
+        for whom, share in shares.items():
+            parts.append(_rect(x, y, WIDTH * share, ROW - 3, colours[whom], 1.0, f"{name}: {whom} {100 * share:.0f} %"))
+            x += WIDTH * share
+        y += ROW + 2
+    return _svg(LABEL + WIDTH + 150, y + 26, title, "".join(parts) + _legend(colours, y + 12))
+
+
+def heat(values: np.ndarray, title: str, largest: float) -> str:
+    """Layers (down) x heads (across) of a signed quantity: blue is above 0, orange below, white 0, grey unknown."""
+    cell, left, top = 14, 44, 24
+    parts = []
+    for layer, row in enumerate(values):
+        for head, value in enumerate(row):
+            tip = f"layer {layer}, head {head}: {value:.2f}"
+            parts.append(
+                _rect(left + head * cell, top + layer * cell, cell - 1, cell - 1, _signed(value, largest), 1.0, tip)
+            )
+        if layer % 5 == 0:
+            parts.append(_text(left - 6, top + layer * cell + 11, str(layer), "end"))
+    height = top + len(values) * cell
+    parts.append(_text(left, height + 14, "heads →   layers ↓"))
+    return _svg(max(200, left + values.shape[1] * cell + 20), height + 22, title, "".join(parts))
+
+
+def lines(series: Mapping[str, tuple[Sequence[float], str, bool]], title: str) -> str:
+    """Lines over layers: name -> (a value a layer, colour, faint). Nan breaks a line."""
+    width, height, left, top = 420, 180, 44, 24
+    known = [v for values, _, _ in series.values() for v in values if math.isfinite(v)]
+    highest = max([*known, 1e-9])
+    parts = [_text(left - 6, top + 8, f"{100 * highest:.2g} %", "end"), _text(left - 6, top + height, "0", "end")]
+    parts.append(_line(left, top + height, left + width, top + height, GRID, 1))
+    for place, (name, (values, colour, faint)) in enumerate(series.items()):
+        step = width / max(1, len(values) - 1)
+        points = " ".join(
+            f"{left + step * n:.1f},{top + height * (1 - v / highest):.1f}"
+            for n, v in enumerate(values)
+            if math.isfinite(v)
+        )
+        dash = ' stroke-dasharray="4 3"' if faint else ""
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8"{dash}/>')
+        at = top + 12 + place * 14
+        ends = f'x1="{left + width + 10}" y1="{at - 4}" x2="{left + width + 30}" y2="{at - 4}"'
+        parts.append(f'<line {ends} stroke="{colour}"{dash}/>')
+        parts.append(_text(left + width + 36, at, name))
+    parts.append(_text(left, top + height + 14, "layers →"))
+    return _svg(left + width + 190, max(top + height + 22, top + 14 * len(series) + 10), title, "".join(parts))
+
+
+def _signed(value: float, largest: float) -> str:
+    if not math.isfinite(value):
+        return NEUTRAL
+    share = min(1.0, abs(value) / largest) if largest > 0 else 0.0
+    target = rgb(SIGHT if value > 0 else SOUND)
+    return "#" + "".join(f"{round(w + (t - w) * share):02x}" for w, t in zip(WHITE, target, strict=True))
+
+
+def _tip(bar: Bar) -> str:
+    return f"{bar.label}: {100 * bar.value:.1f} % ({100 * bar.low:.1f} to {100 * bar.high:.1f})"
+
+
+def _scale(height: float) -> str:
+    marks = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x = LABEL + WIDTH * share
+        marks.append(_line(x, 18, x, height - 6, GRID, 1) + _text(x, 14, f"{100 * share:.0f} %", "middle"))
+    return "".join(marks)
+
+
+def _legend(colours: Mapping[str, str], y: float) -> str:
+    parts = []
+    for place, (name, colour) in enumerate(colours.items()):
+        x = LABEL + place * 85
+        parts.append(_rect(x, y, 10, 10, colour, 1.0, name) + _text(x + 14, y + 9, name))
+    return "".join(parts)
+
+
+def _rect(x: float, y: float, width: float, height: float, colour: str, opacity: float, tip: str) -> str:
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}" '
+        f'fill-opacity="{opacity:g}"><title>{escape(tip)}</title></rect>'
+    )
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width:g}"/>'
+
+
+def _text(x: float, y: float, said: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {FONT}>{escape(said)}</text>'
+
+
+def _svg(width: float, height: float, title: str, inner: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+        f'role="img" aria-label="{escape(title, quote=True)}">{inner}</svg>'
+    )
+
+
+FOLLOWED_COLOURS = {
+    "picture": SIGHT,
+    "sound": SOUND,
+    "text": TEXT,
+    "both": "#6B7FA0",
+    "abstained": "#C9CDD2",
+    "other": NEUTRAL,
+}

@@ -1,0 +1,113 @@
+"""The models that can be asked for by name: what each is, what it needs, and how it is loaded.
+
+Knows names, memory and loaders. Does not import a model before it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.omni import ALIGNED, BASE, McGurkError, OmniModel
+
+GB = 1000**3  # bytes
+MINI_WEIGHTS = Path(__file__).parent / "mini" / "weights"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the registry."""
+
+    name: str
+    description: str  # one line
+    memory: float  # GB it needs while it answers
+    needs: str  # hardware, packages or files, in words
+    load: Callable[[], OmniModel]  # imports what it needs when called
+    obstacle: Callable[[], str]  # "" or one sentence: why it can't run here
+    held_out: Callable[[], frozenset[str]] = frozenset  # plain names of concepts it was never trained on
+
+
+def available_memory() -> float:
+    """GB of memory that programs can still take; infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}["MemAvailable"]
+        return kilobytes * 1024 / GB
+    except (OSError, KeyError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GB
+    except (AttributeError, OSError, ValueError):
+        return float("inf")
+
+
+def lacks_memory(gigabytes: float) -> str:
+    """One sentence if fewer than `gigabytes` are free, else ""."""
+    free = available_memory()
+    return "" if free >= gigabytes else f"It needs {gigabytes:.1f} GB of memory and {free:.1f} GB are free."
+
+
+def _load_mini() -> OmniModel:
+    from models.mini.backend import Mini
+
+    return Mini()
+
+
+def _mini_obstacle() -> str:
+    for adapter in (BASE, ALIGNED):
+        if not (MINI_WEIGHTS / adapter).is_dir():
+            return f"Its {adapter} adapter is missing: train it with `python -m models.tune {adapter}`."
+    return lacks_memory(MODELS["mini"].memory)
+
+
+def _mini_held_out() -> frozenset[str]:
+    from models.curriculum import HELD_OUT
+
+    return HELD_OUT
+
+
+def _load_fake() -> OmniModel:
+    from models.fake import FakeModel
+
+    return FakeModel()
+
+
+MODELS: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "mini",
+            "EfficientNet-Lite0 + YAMNet + SmolLM2-135M, base and aligned: the embedded model",
+            1.5,
+            "two CPU cores",
+            _load_mini,
+            _mini_obstacle,
+            _mini_held_out,
+        ),
+        Entry(
+            "fake",
+            "no weights: reads the labels instead of the clip, for tests and scripts",
+            0.1,
+            "nothing",
+            _load_fake,
+            lambda: "",
+        ),
+    )
+}
+
+
+def entry(name: str) -> Entry:
+    """The registry's entry. Raises McGurkError for a name it does not have."""
+    if name not in MODELS:
+        raise McGurkError(f"There is no model {name!r}: choose one of {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def load_model(name: str) -> OmniModel:
+    """Load a model. Raises McGurkError for an unknown name or a model that can't run here."""
+    found = entry(name)
+    if obstacle := found.obstacle():
+        raise McGurkError(f"The model {name!r} can't run here. {obstacle}")
+    return found.load()

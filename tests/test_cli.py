@@ -1,0 +1,111 @@
+"""The command line: what it prints, and that whatever is wrong ends with one sentence and exit code 2."""
+
+import json
+
+import pytest
+
+from demo.cli import main
+
+
+def told(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("sing",),
+        ("ask", "--question", "see"),
+        ("ask", "--clip", "nowhere.mp4", "--question", "see", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", " ", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--model", "nobody"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--options", "dog", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--shift", "much", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--shift", "100", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--mute", "--remove-sound", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--mute", "--noise", "3", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--caption", "", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--long-text", "-3", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--sound", "{mute.mp4}", "--model", "fake"),
+        ("compose", "--clip", "{plain.mp4}", "--out", "/nowhere/at/all.mp4"),
+        ("compose", "--clip", "{plain.mp4}"),
+        ("bench", "--model", "fake"),
+        ("bench", "fly"),
+        ("bench", "report"),
+        ("bench", "report", "/nowhere"),
+        ("bench", "--out", "/dev/null/run", "--model", "fake", "--clips", "/nowhere"),
+        ("bench", "--out", "run", "--conditions", "upside_down"),
+        ("bench", "--out", "run", "--shard", "3/2"),
+        ("bench", "--out", "run", "--questions", "0"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_exit_code_2(arguments, capsys, media_file):
+    given = [str(media_file(word[1:-1])) if word.startswith("{") else word for word in arguments]
+    code, out, err = told(capsys, *given)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert err.strip().endswith(".") and "Traceback" not in err
+
+
+def test_an_unknown_condition_is_answered_with_the_known_ones(capsys):
+    _, _, err = told(capsys, "bench", "--out", "run", "--conditions", "upside_down")
+    assert "upside_down" in err and "aligned, swap, caption" in err
+
+
+def test_ask_as_json_has_everything_a_script_needs(capsys, media_file):
+    clip, other = str(media_file("plain.mp4")), str(media_file("other.mp4"))
+    code, out, err = told(
+        capsys, "ask", "--clip", clip, "--sound", other, "--seen", "cello", "--heard", "rain", "--question", "hear",
+        "--options", "cello, rain, dog", "--model", "fake", "--json",
+    )  # fmt: skip
+    found = json.loads(out)
+    assert code == 0
+    assert {"base", "aligned", "stimulus", "receipt", "seconds"} <= found.keys()
+    assert (found["base"]["answer"], found["base"]["followed"]) == ("cello", "picture")
+    assert (found["aligned"]["answer"], found["aligned"]["followed"]) == ("rain", "sound")
+    assert sum(found["aligned"]["options"].values()) == pytest.approx(1, abs=1e-4)
+    assert found["aligned"]["attention_share"]
+    assert (found["stimulus"]["seen"], found["stimulus"]["heard"]) == ("cello", "rain")
+    assert "repeated" in err  # the shorter sound is looped, and the visitor is told
+
+
+def test_conflicts_of_the_command_line_reach_the_model(capsys, media_file):
+    clip = str(media_file("plain.mp4"))
+    arguments = ("ask", "--clip", clip, "--question", "see", "--model", "fake", "--json", "--black", "--remove-sound")
+    found = json.loads(told(capsys, *arguments, "--caption", "a dog", "--after")[1])
+    assert found["stimulus"]["text"] == "The caption says: a dog."
+    assert found["stimulus"]["text_position"] == "after"
+    assert (found["stimulus"]["read"], found["stimulus"]["sound_seconds"]) == ("dog", None)
+    long = json.loads(told(capsys, *arguments, "--long-text", "100")[1])
+    assert 300 < len(long["stimulus"]["text"]) < 700
+
+
+def test_own_words_are_asked_as_they_are(capsys, media_file):
+    clip = str(media_file("plain.mp4"))
+    code, out, _ = told(
+        capsys, "ask", "--clip", clip, "--question", "Is it loud?", "--seen", "cello", "--model", "fake"
+    )
+    assert code == 0
+    assert "Is it loud?" in out and "base" in out and "aligned" in out
+
+
+def test_compose_writes_the_file_and_prints_its_path(capsys, media_file, tmp_path):
+    out = tmp_path / "made.mp4"
+    code, printed, _ = told(capsys, "compose", "--clip", str(media_file("plain.mp4")), "--mute", "--out", str(out))
+    assert (code, printed.strip()) == (0, str(out))
+    assert out.stat().st_size > 1000
+
+
+def test_models_are_listed_with_what_they_need(capsys):
+    code, out, _ = told(capsys, "models")
+    assert code == 0
+    assert "mini" in out and "fake" in out and "GB" in out
+
+
+def test_conditions_are_listed(capsys):
+    code, out, _ = told(capsys, "bench", "--list")
+    assert code == 0
+    assert "swap_50" in out and "MMA-Bench" in out
