@@ -169,7 +169,8 @@ def exam(options: argparse.Namespace) -> None:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m models.tune", description=__doc__.splitlines()[0])
     parser.add_argument("course", choices=(BASE, ALIGNED))
-    parser.add_argument("--data", type=Path, required=True, help="labelled folder with manifest.csv")
+    parser.add_argument("--model", default="mini", help="mini, or a Qwen-Omni: qwen2.5-omni-7b, a hub id, a folder")
+    parser.add_argument("--data", type=Path, required=True, help="labelled folder with manifest.csv (or clips.csv)")
     parser.add_argument("--base", type=Path, default=checkpoint.TRAINED, help="where the finished base is")
     parser.add_argument("--runs", type=Path, help="folder for checkpoints, log and result (default runs/COURSE)")
     parser.add_argument("--steps", type=int, help=f"batches to train (default {STEPS})")
@@ -183,11 +184,36 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--restart", action="store_true", help="ignore earlier checkpoints")
     parser.add_argument("--exam", type=int, default=0, metavar="N", help="do not train: examine the result on N clips")
     parser.add_argument("--subject", choices=(BASE, ALIGNED), help="with --exam: the course the clips come from")
+    qwen = parser.add_argument_group("a Qwen-Omni only (defaults: the recipe in models/qwen_omni/training.py)")
+    qwen.add_argument("--fps", type=float, help="frames a second")
+    qwen.add_argument("--side", type=int, help="side in pixels of a square frame of the same area")
+    qwen.add_argument("--rank", type=int, help="rank of the LoRA on q and v")
+    qwen.add_argument("--accumulate", type=int, help="batches to a step")
     options = parser.parse_args(arguments)
+    if options.model != "mini":
+        return _for_qwen(options)
     options.runs = options.runs or Path("runs") / options.course
     options.steps = options.steps or STEPS[options.course]
     options.rate = options.rate or RATES[options.course]
     return options
+
+
+def _for_qwen(options: argparse.Namespace) -> argparse.Namespace:
+    from models.qwen_omni import training
+
+    options.runs = options.runs or Path("runs") / f"{Path(options.model).name}-{options.course}"
+    options.steps, options.rate = options.steps or training.STEPS, options.rate or training.RATE
+    return options
+
+
+def _train_any(options: argparse.Namespace) -> None:
+    if options.model == "mini":
+        return exam(options) if options.exam else train(options)
+    from models.qwen_omni import training
+
+    if options.exam:
+        raise McGurkError("--exam is for mini: measure a tuned Qwen-Omni with `python -m demo bench`.")
+    training.train(options)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -195,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
-        exam(options) if options.exam else train(options)
+        _train_any(options)
     except McGurkError as error:
         sys.exit(str(error))
 

@@ -85,7 +85,7 @@ class QwenOmni(OmniModel):
         self.batched = self.device.type != "cpu" if batched is None else batched
         self._lock = threading.Lock()
         self._shelf: OrderedDict[bytes, tuple] = OrderedDict()
-        self._flag = _model_flag(thinker)
+        self._flag = model_flag(thinker)
         if adapter is not None:
             self._attach(adapter)
 
@@ -296,7 +296,7 @@ def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:
     return sinks
 
 
-def _model_flag(thinker) -> str:
+def model_flag(thinker) -> str:
     """What this version of the model calls "sound and picture are interleaved" (see processing.py)."""
     known = inspect.signature(thinker.get_rope_index).parameters
     return MODEL_FLAG if MODEL_FLAG in known else PROCESSOR_FLAG

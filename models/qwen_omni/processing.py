@@ -133,12 +133,12 @@ class Layout:
         parts: list[tuple[list[int], Kind]] = []
         shown = ""
         if system:
-            parts += [(self._control(f"{START}system\n"), Kind.SYSTEM), (self._plain(system), Kind.SYSTEM)]
-            parts += [(self._control(f"{END}\n"), Kind.SYSTEM)]
+            parts += [(self.control(f"{START}system\n"), Kind.SYSTEM), (self.plain(system), Kind.SYSTEM)]
+            parts += [(self.control(f"{END}\n"), Kind.SYSTEM)]
             shown += f"{START}system\n{system}{END}\n"
-        parts += [(self._control(f"{START}user\n"), Kind.MARKER), (list(media.ids), Kind.MARKER)]
+        parts += [(self.control(f"{START}user\n"), Kind.MARKER), (list(media.ids), Kind.MARKER)]
         parts += self._asked(question, text, text_position)
-        parts += [(self._control(closing := f"{END}\n{START}assistant\n"), Kind.MARKER)]
+        parts += [(self.control(closing := f"{END}\n{START}assistant\n"), Kind.MARKER)]
         ids = np.array([i for part, _ in parts for i in part], np.int64)
         kinds = np.array([kind for part, kind in parts for _ in part], object)
         shown += f"{START}user\n{self._shown(media)}{wording.join(question, text, text_position)}{closing}"
@@ -156,15 +156,17 @@ class Layout:
             for i, (at, _) in zip(coded["input_ids"], coded["offset_mapping"], strict=True)
         ]
 
-    def _control(self, text: str) -> list[int]:
+    def control(self, text: str) -> list[int]:
+        """Ids of markup: control tokens count as such."""
         return self.tokenizer.encode(text, add_special_tokens=False)
 
-    def _plain(self, text: str) -> list[int]:
+    def plain(self, text: str) -> list[int]:
+        """Ids of somebody's words: whatever they are, never a control token."""
         return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
 
     def option_ids(self, option: str) -> list[int]:
         """Ids of an answer and the end of the turn."""
-        return self._plain(option) + self._control(END)
+        return self.plain(option) + self.control(END)
 
     def _shown(self, media: Media) -> str:
         """The media block with runs of placeholders counted."""

@@ -1,0 +1,114 @@
+"""Lessons as a Qwen-Omni is fed them: the curriculum's questions about one clip, packed behind its media.
+
+Knows how several questions share one encoding of picture and sound. Does not know what is asked or why
+(models/curriculum.py), or how files are read (clips.py).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from models.curriculum import BLANK, Course, Lesson
+from models.omni import SAMPLE_RATE, Stimulus
+from models.qwen_omni.clips import Shelf, read_picture, read_sound
+from models.qwen_omni.processing import END, START, Layout, Media
+
+IGNORED = -100  # label of a position whose token is not to be learnt
+BLANK_SIDE, BLANK_SECONDS = 112, 2.0  # pixels and seconds of a black picture
+KEPT = 64  # decoded files kept in memory, about 60 MB each at 8 fps
+
+
+class QwenLessons(Dataset):
+    """A course over clips; item i is lesson i, one packed sequence. `rope`: the thinker's get_rope_index."""
+
+    def __init__(self, shelf: Shelf, course: Course, layout: Layout, rope, flag: str, fps: float, length: int):
+        self.shelf, self.course, self.layout, self.rope, self.flag = shelf, course, layout, rope, flag
+        self.fps, self.length = fps, length
+        self._picture = lru_cache(KEPT)(lambda i: read_picture(shelf.paths[i], fps))
+        self._sound = lru_cache(KEPT)(lambda i: read_sound(shelf.paths[i]))
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, i: int) -> dict:
+        lesson = self.course.lesson(i)
+        media = self.layout.media(self.stimulus(lesson))
+        return {"media": media, **self._pack(lesson, media)}
+
+    def stimulus(self, lesson: Lesson) -> Stimulus:
+        """What the lesson shows: BLANK is black or silence, None is left out; the sound lasts as long as the video."""
+        frames = waveform = None
+        if lesson.picture is not None:
+            blank = np.zeros((round(BLANK_SECONDS * self.fps), BLANK_SIDE, BLANK_SIDE, 3), np.uint8)
+            frames = blank if lesson.picture == BLANK else self._picture(lesson.picture)
+        if lesson.sound is not None:
+            seconds = len(frames) / self.fps if frames is not None else BLANK_SECONDS
+            waveform = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+            if lesson.sound != BLANK:
+                waveform = self._sound(lesson.sound)
+                if frames is not None and len(frames) > 2:  # a photograph takes the sound's length
+                    samples = round(seconds * SAMPLE_RATE)
+                    waveform = np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
+        return Stimulus(frames, self.fps, waveform)
+
+    def _pack(self, lesson: Lesson, media: Media) -> dict:
+        layout = self.layout
+        control, plain, system = layout.control, layout.plain, layout.family.system
+        ids = control(f"{START}system\n") + plain(system) + control(f"{END}\n") if system else []
+        ids = ids + control(f"{START}user\n") + list(media.ids)
+        ids += plain(lesson.prefix + " ") if lesson.prefix else []
+        positions = positions_of(np.array(ids), media, self.rope, self.flag)
+        start = float(positions.max()) + 1
+        labels, branches, steps = [IGNORED] * len(ids), [0] * len(ids), []
+        for number, branch in enumerate(lesson.branches, 1):
+            asked = plain(branch.user) + control(f"{END}\n{START}assistant\n")
+            answer = layout.option_ids(branch.answer)
+            ids = ids + asked + answer
+            labels += [IGNORED] * len(asked) + answer
+            branches += [number] * (len(asked) + len(answer))
+            steps += [start + n for n in range(len(asked) + len(answer))]
+        after = torch.tensor(steps, dtype=positions.dtype).expand(3, -1)
+        return {"ids": ids, "labels": labels, "branches": branches, "positions": torch.cat([positions, after], 1)}
+
+
+def positions_of(ids: np.ndarray, media: Media, rope, flag: str) -> Tensor:
+    """3 x T: time, row and column of each position, from the library itself."""
+    ids = torch.as_tensor(ids)[None]
+    return rope(
+        ids,
+        video_grid_thw=media.grid,
+        attention_mask=torch.ones_like(ids),
+        audio_seqlens=None if media.mel_mask is None else media.mel_mask.sum(-1),
+        second_per_grids=media.seconds_per_grid,
+        **{flag: media.interleaved},
+    )[0][:, 0]
+
+
+def collate(items: list[dict]) -> dict:
+    """Pad packed sequences into a batch. Questions of one clip see the clip and themselves, not each other."""
+    batch, width = len(items), max(len(item["ids"]) for item in items)
+
+    def padded(key: str, fill: int) -> Tensor:
+        rows = torch.full((batch, width), fill, dtype=torch.long)
+        for row, item in zip(rows, items, strict=True):
+            row[: len(item[key])] = torch.tensor(item[key])
+        return rows
+
+    branches = padded("branches", -1)
+    causal = torch.ones(width, width, dtype=torch.bool).tril()
+    shared = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
+    positions = torch.zeros(3, batch, width, dtype=items[0]["positions"].dtype)
+    for row, item in enumerate(items):
+        positions[:, row, : item["positions"].shape[1]] = item["positions"]
+    return {
+        "input_ids": padded("ids", 0),
+        "labels": padded("labels", IGNORED),
+        "positions": positions,
+        "attention_mask": (causal & shared)[:, None],
+        "media": [item["media"] for item in items],
+    }
