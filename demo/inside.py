@@ -52,7 +52,6 @@ class FramesSeen:
 
     times: tuple[float, ...]  # s, of each step
     jpegs: dict[str, tuple[bytes, ...]]  # adapter -> one picture a step
-    strongest: int  # the step with most attention under the last adapter
 
 
 def check(view: View, model: OmniModel) -> None:
@@ -78,8 +77,7 @@ def seen(asked: Asked, view: View) -> FramesSeen | None:
     for adapter, heat in heats.items():
         painted = frames.overlay(stimulus.frames[places], heat, scale=scale, steps=np.arange(len(places)))
         jpegs[adapter] = tuple(_jpeg(one) for one in painted)
-    last = list(heats.values())[-1]
-    return FramesSeen(tuple(float(t) for t in tokens.frame_times), jpegs, int(last.sum((1, 2)).argmax()))
+    return FramesSeen(tuple(float(t) for t in tokens.frame_times), jpegs)
 
 
 def heard(asked: Asked, view: View) -> sound.SoundPicture | None:

@@ -59,9 +59,7 @@ class Asked:
     film: Path
     comparison: Comparison | None = None
     encoded: Any = None
-    references: dict[str, dict[str, Attention]] = field(
-        default_factory=dict
-    )  # view -> adapter -> what it is held against
+    references: dict[str, dict[str, Attention]] = field(default_factory=dict)  # view -> adapter -> held against
 
 
 class Lab:
@@ -137,6 +135,8 @@ class Lab:
         uploads = uploads or {}
         conflict = state.conflict
         key, clip = self._clip(state.clip, uploads.get("clip"))
+        if conflict.sound == "swap" and not conflict.other:
+            raise McGurkError("Choose the clip whose sound is to be swapped in.")
         other_key, other = self._clip(conflict.other, uploads.get("other")) if conflict.sound == "swap" else ("", None)
         known = (key, other_key, conflict)
         stimulus, notices = self._remember(
@@ -281,7 +281,7 @@ def question_of(state: State, stimulus: Stimulus) -> Question:
 
 
 def other_question(question: Question) -> Question:
-    """What a question is held against in the difference view: hearing against seeing, everything else against hearing."""
+    """What a question is held against in the difference view: hearing against seeing, all else against hearing."""
     return questions.question("see" if question.kind == "hear" else "hear", question.options)
 
 

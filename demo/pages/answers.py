@@ -23,19 +23,22 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
 }
 MATCHED = {BOTH: "right: it compared picture and sound", OTHER: "wrong: it did not compare picture and sound"}
 TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
-BARS = 9  # places for option bars are kept free for this many
 
 
 def given(stimulus: Stimulus, notices: Sequence[str] = ()) -> str:
     """What the picture shows, what the sound is, what the text claims."""
+    seen = stimulus.seen or _unnamed(stimulus.frames is None, "nothing: no picture")
+    heard = stimulus.heard or _unnamed(stimulus.waveform is None, "missing: no sound track")
+    read = stimulus.read or ("no name" if stimulus.text else "nothing")
     rows = (
-        ("see", "◉", "The picture shows", _truth(stimulus.seen, stimulus.frames is None, "nothing: no picture")),
-        ("hear", "♪", "The sound is", _truth(stimulus.heard, stimulus.waveform is None, "missing: no sound track")),
-        ("read", "¶", "The text claims", stimulus.read or ("nothing about it" if stimulus.text else "nothing")),
+        ("see", "◉", "The picture shows", seen, stimulus.seen),
+        ("hear", "♪", "The sound is", heard, stimulus.heard),
+        ("read", "¶", "The text claims", read, stimulus.read),
     )
     items = "".join(
-        f'<li class="{kind}"><span aria-hidden="true">{symbol}</span> {what} <b>{escape(value)}</b></li>'
-        for kind, symbol, what, value in rows
+        f'<li class="{kind}{"" if known else " quiet-truth"}">'
+        f'<span aria-hidden="true">{symbol}</span> {what} <b>{escape(value)}</b></li>'
+        for kind, symbol, what, value, known in rows
     )
     said = "".join(f"<li>{escape(notice)}</li>" for notice in notices)
     return f'<ul class="given" aria-label="What the models were given">{items}</ul><ul class="notices">{said}</ul>'
@@ -54,7 +57,8 @@ def answer_card(adapter: str, comparison: Comparison | None, *, busy: bool = Fal
         return (
             f'<section class="answer {"busy" if busy else "empty"}" data-adapter="{escape(adapter)}" '
             f'aria-busy="{"true" if busy else "false"}">{heading}<p class="text">{"…" if busy else "&nbsp;"}</p>'
-            f'<p class="badge none">{"is answering" if busy else "&nbsp;"}</p>{"<i class=bone></i>" * (6 if busy else 0)}</section>'
+            f'<p class="badge none">{"is answering" if busy else "&nbsp;"}</p>'
+            f"{'<i class=bone></i>' * (6 if busy else 0)}</section>"
         )
     text = escape(answer.text) or "<i>(said nothing)</i>"
     size = "short" if len(answer.text) <= 18 else "medium" if len(answer.text) <= 48 else "long"
@@ -93,11 +97,12 @@ def receipt(comparison: Comparison | None) -> str:
     receipts = {adapter: answer.receipt for adapter, answer in comparison.answers.items()}
     columns = {adapter: _receipt_lines(one, comparison.answers[adapter]) for adapter, one in receipts.items()}
     head = "".join(f'<th scope="col">{escape(TITLES.get(adapter, adapter))}</th>' for adapter in columns)
+    prompt = next(iter(receipts.values())).prompt
     names = list(dict.fromkeys(name for lines in columns.values() for name in lines))
     body = "".join(_receipt_row(name, [lines.get(name, "") for lines in columns.values()]) for name in names)
     return (
         f'<table class="receipt"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f'<h4>The prompt as sent</h4><pre class="prompt" tabindex="0">{escape(next(iter(receipts.values())).prompt)}</pre>'
+        f'<h4>The prompt as sent</h4><pre class="prompt" tabindex="0">{escape(prompt)}</pre>'
     )
 
 
@@ -117,8 +122,8 @@ def steered(original: Comparison | None, changed: Comparison | None) -> str:
     return f'<div class="pair">{"".join(cards)}</div>'
 
 
-def _truth(label: str | None, missing: bool, without: str) -> str:
-    return label or (without if missing else "nothing that has a name")
+def _unnamed(missing: bool, without: str) -> str:
+    return without if missing else "nothing that has a name"
 
 
 def _bar(option: str, p: float, answer: Answer, stimulus: Stimulus, before: Answer | None) -> str:

@@ -151,7 +151,7 @@ def values(state: State) -> list[Any]:
         "clip": state.clip or None,
         "picture": c.picture,
         "sound": SHIFTED if shifted else c.sound,
-        "other": c.other or None,
+        "other": c.other or _another(state.clip),
         "swap_from": c.swap_from,
         "swap_to": c.swap_to,
         "shift": c.shift or DEFAULT_SHIFT,
@@ -168,6 +168,11 @@ def values(state: State) -> list[Any]:
         "wording": state.wording,
     }
     return [v[name] for name in FIELDS]
+
+
+def _another(id: str) -> str | None:
+    """The clip whose sound a swap takes until the visitor chooses one."""
+    return next((clip.id for clip in reversed(gallery()) if clip.id != id), None)
 
 
 def _card(kind: str, verb: str, rest: str) -> gr.Column:

@@ -43,12 +43,12 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         other_file: dict | None = None,
         request: gr.Request = None,
     ) -> dict:
-        """Do a conflict to a clip: {"video": the mp4 that a visitor would see and hear, "seen", "heard", "read", "notices"}.
+        """Do a conflict to a clip: {"video": the mp4 as a visitor sees it, "seen", "heard", "read", "notices"}.
 
         clip, other: ids of gallery clips (clip "" is the page's first); or clip_file, other_file: uploads, as
-        gradio_client's handle_file makes them. sound: own, swap (needs other), silence, remove, noise. picture: own, black,
-        freeze, noise, remove. text: none, caption, long, free, onscreen; caption: what it says. Times in seconds,
-        noise as signal-to-noise ratio in dB.
+        gradio_client's handle_file makes them. sound: own, swap (needs other), silence, remove, noise. picture:
+        own, black, freeze, noise, remove. text: none, caption, long, free, onscreen; caption: what it says. Times
+        in seconds, noise as signal-to-noise ratio in dB.
         """
         with refusals():
             conflict = Conflict(
@@ -91,10 +91,10 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
     ) -> dict:
         """Ask base and aligned about a clip with a conflict done to it.
 
-        question: see, hear, match, free; own: a question in your own words. options: answers to choose from; without them
-        eight names and "none of the above" are offered, or none with free_answer. The rest as in compose. Returns "base" and
-        "aligned" (each: answer, options with probabilities, followed, attention_share, receipt, seconds), "question",
-        "stimulus", "receipt", "seconds".
+        question: see, hear, match, free; own: a question in your own words. options: answers to choose from; without
+        them eight names and "none of the above" are offered, or none with free_answer. The rest as in compose.
+        Returns "base" and "aligned" (each: answer, options with probabilities, followed, attention_share, receipt,
+        seconds), "question", "stimulus", "receipt", "seconds".
         """
         with refusals():
             conflict = Conflict(
@@ -119,10 +119,11 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
     ) -> dict:
         """The attention behind the answers that this client's last call of ask gave.
 
-        layer: one layer, or -1 for the mean over the last third; head: one head, or -1 for the mean of all. view: raw,
-        difference (this question minus the other), relative (to a neutral prompt). sink: leave the first token's share in.
-        Returns for "base" and "aligned": "video" (times x rows x columns), "frame_times" (s), "audio" (weights), "spans"
-        (start and end in s), "words" (text and weight); and "film", an mp4 with both overlays, if `film` is set.
+        layer: one layer, or -1 for the mean over the last third; head: one head, or -1 for the mean of all. view:
+        raw, difference (this question minus the other), relative (to a neutral prompt). sink: leave the first token's
+        share in. Returns for "base" and "aligned": "video" (times x rows x columns), "frame_times" (s), "audio"
+        (weights), "spans" (start and end in s), "words" (text and weight); and "film", an mp4 with both overlays, if
+        `film` is set.
         """
         with refusals():
             how = View(layer, head, view, sink)

@@ -78,10 +78,8 @@ def build() -> Inside:
             view = gr.Radio(VIEWS, value="raw", label="Attention of", elem_classes="pills", elem_id="view", scale=4)
             layer = gr.Dropdown(layer_choices(0), value=LAST_LAYERS, label="Layers", elem_id="layer", min_width=130)
             head = gr.Dropdown(head_choices(0), value=ALL_HEADS, label="Heads", elem_id="head", min_width=110)
-            sink = gr.Checkbox(
-                False, label="with the first token's share", elem_id="sink", min_width=150, container=False
-            )
-        with gr.Tabs(elem_id="tabs"):
+            sink = gr.Checkbox(False, label="with first token", elem_id="sink", min_width=150, container=False)
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Frames", id="frames"):
                 frames = gr.HTML(EMPTY, elem_id="frames", elem_classes="stage")
                 frame = gr.Slider(0, 7, 0, step=1, label="Frame (follows the player)", elem_id="frame")
@@ -90,8 +88,8 @@ def build() -> Inside:
             with gr.Tab("Words", id="words"), gr.Row():
                 before, after = (
                     gr.HighlightedText(
-                        label=answers.TITLES[adapter], elem_classes=words.CSS_CLASS, show_whitespaces=False,
-                        elem_id=f"words-{adapter}", min_width=280, show_label=True,
+                        label=answers.TITLES[adapter], elem_classes=words.CSS_CLASS, elem_id=f"words-{adapter}",
+                        min_width=280, show_label=True,
                     )
                     for adapter in (BASE, ALIGNED)
                 )  # fmt: skip
@@ -121,14 +119,14 @@ def frames_html(seen: FramesSeen | None, at: int) -> str:
     if seen is None:
         return '<p class="hint tall">There is no picture to look at.</p>'
     figures = "".join(
-        f"<figure><figcaption>{escape(answers.TITLES.get(adapter, adapter))}</figcaption>"
+        f"<figure><figcaption>{title} <span>{seen.times[at]:.1f} s</span></figcaption>"
         + "".join(
             f'<img class="{"on" if n == at else ""}" src="{_data("jpeg", jpeg)}" '
-            f'alt="{escape(answers.TITLES.get(adapter, adapter))}: attention on the frame at {time:.1f} s">'
+            f'alt="{title}: attention on the frame at {time:.1f} s">'
             for n, (jpeg, time) in enumerate(zip(jpegs, seen.times, strict=True))
         )
         + "</figure>"
-        for adapter, jpegs in seen.jpegs.items()
+        for title, jpegs in ((escape(answers.TITLES.get(name, name)), given) for name, given in seen.jpegs.items())
     )
     times = ",".join(f"{time:.3f}" for time in seen.times)
     return f'<div class="pair film" data-times="{times}">{figures}</div>'
@@ -142,7 +140,8 @@ def sound_html(picture: SoundPicture | None) -> str:
     Image.fromarray(picture.image).save(written, "png", compress_level=3)
     left, top, right, bottom = picture.plot
     return (
-        f'<div class="spectrogram" data-seconds="{picture.seconds:.3f}" data-left="{left:.5f}" data-right="{right:.5f}">'
+        f'<div class="spectrogram" data-seconds="{picture.seconds:.3f}" '
+        f'data-left="{left:.5f}" data-right="{right:.5f}">'
         f'<img src="{_data("png", written.getvalue())}" alt="Spectrogram, and below it the attention on each moment of '
         f'the sound before and after tuning"><i class="playhead" style="left:{left:.2%};top:{top:.2%};'
         f'height:{bottom - top:.2%}"></i></div>'
@@ -157,13 +156,14 @@ def _what_if() -> tuple:
             (gr.Button("Without the sound", size="sm", elem_classes="hear"), (1.0, 0.0, 1.0)),
             (gr.Button("Without the text", size="sm", elem_classes="read"), (1.0, 1.0, 0.0)),
         ]
-    with gr.Row(elem_classes="tight"):
+    with gr.Row(elem_classes="gains"):
         gains = [
             gr.Slider(0, 8, 1, step=0.1, label=f"Attention on the {what} ×", min_width=200, elem_classes=kind)
             for what, kind in (("picture", "see"), ("sound", "hear"), ("text", "read"))
         ]
-        first = gr.Number(0, label="from layer", precision=0, minimum=0, min_width=80)
-        last = gr.Number(None, label="to layer", precision=0, minimum=0, min_width=80)
+        with gr.Row(elem_classes="span"):
+            first = gr.Number(0, label="from layer", precision=0, minimum=0, min_width=70)
+            last = gr.Number(None, label="to layer", precision=0, minimum=0, min_width=70)
         steer = gr.Button("Ask again", variant="primary", elem_id="steer", min_width=110)
     steered = gr.HTML(answers.steered(None, None), elem_id="steered")
     return *gains, first, last, presets, steer, steered

@@ -40,11 +40,15 @@ window.mcgurk = (() => {
     setTimeout(() => {
       const chosen = document.querySelector(".thumbs label.selected");
       const list = chosen?.parentElement;
-      if (list) list.scrollTop = chosen.offsetTop - list.offsetTop - 6;
+      if (list) list.scrollTop = chosen.offsetTop - list.offsetTop - 2;
     }, 50);
   }
 
   function show(step) {
+    const film = document.querySelector("#frames .film");
+    if (!film) return;
+    const time = film.dataset.times.split(",")[step];
+    for (const clock of film.querySelectorAll("figcaption span")) clock.textContent = `${Number(time).toFixed(1)} s`;
     for (const figure of document.querySelectorAll("#frames figure"))
       figure.querySelectorAll("img").forEach((image, n) => image.classList.toggle("on", n === Number(step)));
   }

@@ -41,8 +41,8 @@ class LabPage:
         with gr.Row(elem_classes="stage-row"):
             with gr.Column(scale=5, min_width=320, elem_classes="given-panel"):
                 self.player = gr.Video(
-                    label="What the models are given", interactive=False, elem_id="player", show_label=False, height=318,
-                    buttons=["download"],
+                    label="What the models are given", interactive=False, elem_id="player", show_label=False,
+                    height=318, buttons=["download"],
                 )  # fmt: skip
                 self.given = gr.HTML('<ul class="given"><li>&nbsp;</li></ul>', elem_id="given")
             with gr.Column(scale=7, min_width=320, elem_classes="answers-panel"):

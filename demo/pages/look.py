@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from demo.clips import GalleryClip, gallery
+from demo.draw import words
 
 HERE = Path(__file__).parent
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")  # none is fetched
@@ -20,7 +21,7 @@ def look() -> dict[str, Any]:
     """Arguments for Blocks.launch()."""
     return {
         "theme": theme(),
-        "css": (HERE / "lab.css").read_text(encoding="utf-8") + thumbnails(gallery()),
+        "css": (HERE / "lab.css").read_text(encoding="utf-8") + words.CSS + thumbnails(gallery()),
         "head": f"<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",
         "footer_links": ["api", "settings"],
     }

@@ -1,0 +1,90 @@
+"""The named endpoints, called over HTTP as a program would call them; the model is the fake one."""
+
+import json
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from models.fake import FakeModel
+from tests.serving import served, stand_in_gallery, use_gallery
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
+        with served(FakeModel(), tmp_path_factory.mktemp("cache"), patch) as address:
+            yield Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+def test_endpoints_are_named_typed_and_documented(client):
+    described = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(described) == {"/compose", "/ask", "/attention"}
+    parameters = {p["parameter_name"]: p for p in described["/ask"]["parameters"]}
+    assert parameters["shift"]["type"]["type"] == "number" and parameters["shift"]["parameter_default"] == 0.0
+    assert "Ask base and aligned" in described["/ask"]["description"]
+
+
+def test_compose_gives_a_film_and_what_is_true_of_it(client):
+    made = client.predict(clip="dog", sound="swap", other="cello", api_name="/compose")
+    assert (made["seen"], made["heard"], made["read"]) == ("dog", "cello", None)
+    with open(made["video"] if isinstance(made["video"], str) else made["video"]["path"], "rb") as film:
+        assert film.read(12)[4:8] == b"ftyp"
+
+
+def test_ask_answers_twice(client):
+    told = client.predict(question="hear", clip="dog", sound="swap", other="cello", api_name="/ask")
+    assert (told["base"]["answer"], told["base"]["followed"]) == ("dog", "picture")
+    assert (told["aligned"]["answer"], told["aligned"]["followed"]) == ("cello", "sound")
+    assert sum(told["aligned"]["options"].values()) == pytest.approx(1, abs=1e-4)
+    assert told["receipt"]["tokens"]["video"] == 6 * 49 and told["stimulus"]["heard"] == "cello"
+    json.dumps(told)
+
+
+def test_ask_takes_own_words_and_options(client):
+    told = client.predict(own="What instrument plays?", options=["cello", "harp"], clip="cello", api_name="/ask")
+    assert told["question"]["prompt"] == "What instrument plays? Choose one: cello, harp."
+
+
+def test_attention_of_the_last_answers(client):
+    client.predict(question="see", clip="cat", api_name="/ask")
+    raw = client.predict(api_name="/attention")
+    assert [len(raw["base"]["video"]), len(raw["base"]["video"][0]), len(raw["base"]["video"][0][0])] == [6, 7, 7]
+    assert len(raw["aligned"]["audio"]) == len(raw["aligned"]["spans"])
+    difference = client.predict(view="difference", layer=2, head=1, film=True, api_name="/attention")
+    assert difference["aligned"]["video"] != raw["aligned"]["video"]
+    assert difference["film"]
+
+
+def test_uploads_are_taken(client, media_file):
+    told = client.predict(clip_file=handle_file(media_file("plain.mp4")), picture="black", api_name="/compose")
+    assert told["seen"] is None and told["video"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"clip": "unicorn"}, "no gallery clip 'unicorn'"),
+        ({"clip": "dog", "sound": "swap"}, "(?i)clip"),
+        ({"clip": "dog", "sound": "louder"}, "no sound 'louder'"),
+        ({"clip": "dog", "shift": 1000}, "shift"),
+        ({"clip": "dog", "text": "caption", "caption": ""}, "Write what the text should say"),
+        ({"clip": "dog", "shift": "late"}, "wrong type"),
+    ],
+)
+def test_wrong_arguments_are_answered_with_a_sentence(client, wrong, said):
+    with pytest.raises(AppError, match=said):
+        client.predict(**wrong, api_name="/compose")
+    assert client.predict(clip="dog", api_name="/compose")["seen"] == "dog"  # and the server serves on
+
+
+def test_only_uploads_can_be_read(client):
+    with pytest.raises(AppError, match="not uploaded"):
+        client.predict(clip_file={"path": "/etc/passwd"}, api_name="/compose")
+
+
+def test_attention_of_layers_that_do_not_exist(client):
+    client.predict(question="see", clip="cat", api_name="/ask")
+    with pytest.raises(AppError, match="no layer 99"):
+        client.predict(layer=99, api_name="/attention")
