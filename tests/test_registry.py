@@ -12,7 +12,7 @@ def test_the_fake_model_loads_by_name():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(McGurkError, match="choose one of .*mini.*fake"):
+    with pytest.raises(McGurkError, match=r"choose one of .*mini.*fake"):
         registry.load_model("gpt")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import report, store
+from demo.bench import pointing, report, store
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
@@ -29,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", metavar="FOLDER", help="of the run; a run that was stopped goes on there")
     parser.add_argument("--conditions", default="quality", metavar="A,B", help=f"ids or sets ({sets}); see --list")
     parser.add_argument("--list", action="store_true", help="list the conditions and leave")
-    parser.add_argument("--questions", type=int, default=QUESTIONS, metavar="N", help="a condition, halved by sense")
+    parser.add_argument("--questions", type=int, metavar="N", help=f"a condition, halved by sense; default {QUESTIONS}")
     parser.add_argument("--held-out", type=int, metavar="N", help="a condition, on concepts never trained on")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--split", default="val", metavar="val|train|all")
@@ -49,9 +49,7 @@ def run_bench(given: argparse.Namespace) -> None:
     elif given.task[0] == REPORT:
         _report(given.task[1:], given.out)
     elif given.task == [POINTING]:
-        from demo.bench import pointing
-
-        print(pointing.markdown(pointing.run(_pointing(given))))
+        _point(given)
     else:
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {REPORT} RUN... or {POINTING}.")
 
@@ -64,7 +62,7 @@ def _run(given: argparse.Namespace) -> None:
         out=given.out,
         model=given.model,
         conditions=tuple(name.strip() for name in given.conditions.split(",") if name.strip()),
-        questions=given.questions,
+        questions=QUESTIONS if given.questions is None else given.questions,
         held_out_questions=given.held_out,
         seed=given.seed,
         split=given.split,
@@ -108,9 +106,18 @@ def _report(runs: list[str], out: str | None) -> None:
         print(folder / "report.html", file=sys.stderr)
 
 
-def _pointing(given: argparse.Namespace):
-    from demo.bench.pointing import Config as Pointing
-
-    return Pointing(
-        clips=given.clips, model=given.model, cases=given.questions, seed=given.seed, split=given.split, out=given.out
+def _point(given: argparse.Namespace) -> None:
+    config = pointing.Config(
+        clips=given.clips,
+        model=given.model,
+        cases=pointing.CASES if given.questions is None else given.questions,
+        seed=given.seed,
+        split=given.split,
+        out=given.out,
     )
+    every = []
+    with tqdm(desc="pointing", unit="case", total=2 * config.cases, disable=None) as bar:
+        for done, _total, found in pointing.run(config):
+            every += found
+            bar.update(done - bar.n)
+    print(pointing.markdown(pointing.table(every)))

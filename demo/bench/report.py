@@ -60,10 +60,10 @@ def write(out: Path, samples: Sequence[dict[str, Any]], skipped: Iterable[tuple[
 
 def files(runs: Sequence[Tables], configs: Sequence[dict[str, Any]]) -> dict[str, str]:
     """File name -> content, of one run or of several beside each other."""
-    as_csv = _named_csv if len(runs) > 1 else _nameless_csv
+    csv_of = as_csv if len(runs) > 1 else _nameless_csv
     return {
-        "table.csv": as_csv(TABLE_COLUMNS, (_table_line(run.name, row) for run in runs for row in run.rows)),
-        "measures.csv": as_csv(
+        "table.csv": csv_of(TABLE_COLUMNS, (_table_line(run.name, row) for run in runs for row in run.rows)),
+        "measures.csv": csv_of(
             ("run", "pool", "measure", "detail", "adapter", "value", "low", "high", "n"),
             (
                 (run.name, m.pool, m.name, m.detail, m.adapter, m.value, m.low, m.high, m.n)
@@ -71,7 +71,7 @@ def files(runs: Sequence[Tables], configs: Sequence[dict[str, Any]]) -> dict[str
                 for m in run.measures
             ),
         ),
-        "layers.csv": as_csv(
+        "layers.csv": csv_of(
             ("run", "pool", "condition", "question", "adapter", "tokens", "layer", "share", "share_per_token", "n"),
             (
                 (run.name, s.pool, s.condition, s.ask, s.adapter, s.kind, layer, raw, f"{each:.3e}", s.n)
@@ -80,7 +80,7 @@ def files(runs: Sequence[Tables], configs: Sequence[dict[str, Any]]) -> dict[str
                 for layer, (raw, each) in enumerate(zip(s.raw, s.per_token, strict=True))
             ),
         ),
-        "effects.csv": as_csv(
+        "effects.csv": csv_of(
             ("run", "pool", "condition", "adapter", "tokens", "layer", "head", "cohens_d"),
             (
                 (run.name, e.pool, e.condition, e.adapter, e.kind, layer, head, float(d))
@@ -111,10 +111,10 @@ def read_run(folder: str | Path) -> tuple[Tables, dict[str, Any]]:
 
 def _nameless_csv(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
     """Without the column of the run's name, so that the same samples give the same file in any folder."""
-    return _named_csv(columns[1:], (line[1:] for line in lines))
+    return as_csv(columns[1:], (line[1:] for line in lines))
 
 
-def _named_csv(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+def as_csv(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
     """A table as CSV with \\n line ends: the same numbers give the same bytes. None and nan are empty cells."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

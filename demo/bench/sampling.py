@@ -78,7 +78,7 @@ def _pool_cases(
         conditions = [condition for condition in conditions if condition.swaps not in (ALWAYS, EVERY_OTHER)]
     planned = []
     for index in range(max((-(-count // len(c.asks)) for c in conditions), default=0)):
-        item, other = _pair(material, pool, labels, index, seed)
+        item, other = pair(material, pool, labels, index, seed)
         clip_seed = zlib.crc32(f"{seed}/{pool}/{index}".encode())
         claim = _claim((item.label, other.label if other else ""), clip_seed)
         for condition in conditions:
@@ -93,7 +93,7 @@ def _pool_cases(
     return planned
 
 
-def _pair(material: Material, pool: str, labels: tuple[str, ...], index: int, seed: int) -> tuple[Item, Item | None]:
+def pair(material: Material, pool: str, labels: tuple[str, ...], index: int, seed: int) -> tuple[Item, Item | None]:
     """The clip of that index and the one whose sound may be swapped in: another label, another recording."""
     turn, place = divmod(index, len(labels))
     order, partners = _round(labels, turn, f"{seed}/{pool}")

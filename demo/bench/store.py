@@ -97,7 +97,7 @@ def settle_config(folder: Path, settings: dict[str, Any], about: dict[str, Any])
                 f"{folder} holds a run with {name} = {value!r}, not {settings.get(name)!r}: "
                 "choose another folder or the same settings."
             )
-    write_atomically(folder / CONFIG, json.dumps({"settings": settings, **about}, indent=2, ensure_ascii=False) + "\n")
+    write_json(folder / CONFIG, {"settings": settings, **about})
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -109,6 +109,11 @@ def read_config(folder: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise McGurkError(f"{path} is damaged: remove it and start the run again.") from error
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write plain values as readable JSON, complete or not at all."""
+    write_atomically(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:
