@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -23,7 +24,7 @@ from demo.bench.sampling import Case
 from demo.clips import Clip
 from demo.conflicts import Conflict
 from demo.maps import shares
-from demo.questions import ABSTAIN, BOTH, PICTURE, SOUND, TEXT, Question
+from demo.questions import ABSTAIN, BOTH, OTHER, PICTURE, SOUND, TEXT, Question
 from demo.vocabulary import names_in, plain
 from models.omni import Answer, Attention, Kind, McGurkError, OmniModel, Receipt, Steering, Stimulus
 
@@ -42,8 +43,6 @@ class Posed:
     conflict: Conflict
     question: Question
     truth: str  # the right answer, as it is offered
-    clip: Clip
-    duration: float
 
 
 def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulus]) -> Posed:
@@ -64,9 +63,13 @@ def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulu
     judged = stimulus
     if condition.truth == CLIP:
         judged = replace(stimulus, seen=stimulus.seen or clip.seen, heard=stimulus.heard or clip.heard)
-    listed = () if case.ask == "match" else _options(judged, other, options, case.seed)
-    question = questions.question(case.ask, listed, wording=condition.wording)
-    return Posed(case, stimulus, judged, conflict, question, _truth(case.ask, judged), clip, clip.duration)
+    if case.question:
+        question, truth = Question("match", case.question, questions.YES_NO), case.truth
+    else:
+        listed = () if case.ask == "match" else _options(judged, other, options, case.seed)
+        question = questions.question(case.ask, listed, wording=condition.wording)
+        truth = _truth(case.ask, judged)
+    return Posed(case, stimulus, judged, conflict, question, truth)
 
 
 def ask(
@@ -198,11 +201,14 @@ def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, 
 
 def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:
     question, judged = posed.question, posed.judged
+    right = is_right(question, answer.text, judged, posed.truth)
     whom = questions.followed(question, answer.text, posed.stimulus)
+    if posed.case.question:  # unlabelled clips: as with our own match question, the right answer took both into account
+        whom = BOTH if right else OTHER
     choice = max(answer.options, key=answer.options.get) if answer.options else None
     sample = {
         "text": answer.text,
-        "correct": is_right(question, answer.text, judged, posed.truth),
+        "correct": right,
         "followed": whom,
         "choice": choice,
         "choice_correct": choice == posed.truth,
@@ -218,15 +224,21 @@ def is_right(question: Question, text: str, judged: Stimulus, truth: str) -> boo
 
     An answer that names both what is seen and what is heard, where they differ, is wrong.
     """
-    whom = questions.followed(question, text, judged)
     if question.kind == "match":
-        return whom == BOTH
+        return yes_or_no(text) == truth
+    whom = questions.followed(question, text, judged)
     if truth == ABSTAIN:
         return whom == questions.ABSTAINED
     meant = {PICTURE: judged.seen, SOUND: judged.heard, TEXT: judged.read}.get(whom)
     if whom == BOTH and judged.seen == judged.heard:
         meant = judged.seen
     return bool(meant) and plain(meant) == truth
+
+
+def yes_or_no(text: str) -> str:
+    """The answer's first word if it is "yes" or "no", else ""."""
+    word = re.match(r"\W*(\w+)", text.lower())
+    return word[1] if word and word[1] in questions.YES_NO else ""
 
 
 def _attended(attention: Attention | None) -> dict[str, Any]:

@@ -25,7 +25,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("bench", help="ask many questions under many conditions; report; pointing")
     parser.add_argument("task", nargs="*", metavar="report RUN... | pointing", help="instead of a run")
     parser.add_argument("--model", default="mini", metavar="NAME")
-    parser.add_argument("--clips", default="assets/clips", metavar="FOLDER", help="with clips.csv or manifest.csv")
+    parser.add_argument(
+        "--clips",
+        default="assets/clips",
+        metavar="FOLDER",
+        help="with clips.csv, manifest.csv or AVHBench; or a JSON list of labelled videos",
+    )
     parser.add_argument("--out", metavar="FOLDER", help="of the run; a run that was stopped goes on there")
     parser.add_argument("--conditions", default="quality", metavar="A,B", help=f"ids or sets ({sets}); see --list")
     parser.add_argument("--list", action="store_true", help="list the conditions and leave")

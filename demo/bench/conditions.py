@@ -46,6 +46,7 @@ class Condition:
     wording: int = 0
     drop: tuple[tuple[Kind, ...], float] | None = None  # kinds of tokens, and the share of them that is hidden
     source: str = ""  # the benchmark it follows
+    own_questions: bool = False  # asked only where the clips bring their own questions
 
 
 def _always(**what) -> Callable[[Scene], Conflict]:
@@ -222,13 +223,22 @@ CONDITIONS: dict[str, Condition] = {
             for name, title, kinds in (("video", "picture's tokens", (Kind.VIDEO,)), ("words", "words", WORDS))
             for share in (25, 50, 75)
         ),
+        *(
+            Condition(f"avh_{name}", title, _always(), asks=("match",), source=AVH, own_questions=True)
+            for name, title in (
+                ("audio", "AVHBench: video-driven audio hallucination"),
+                ("video", "AVHBench: audio-driven video hallucination"),
+                ("match", "AVHBench: audio-visual matching"),
+            )
+        ),
     )
 }
 
 SETS: dict[str, tuple[str, ...]] = {
     "quality": ("aligned", "swap", "caption", "long", "black", "no_picture", "silence", "no_sound"),
     "mma": ("aligned", "swap", "caption", "characters", "black", "no_sound"),
-    "all": tuple(CONDITIONS),
+    "avh": tuple(id for id, condition in CONDITIONS.items() if condition.own_questions),
+    "all": tuple(id for id, condition in CONDITIONS.items() if not condition.own_questions),
 }
 
 

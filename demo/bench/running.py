@@ -15,6 +15,7 @@ from typing import Any
 
 from demo.bench import report, store
 from demo.bench.asking import ask, pose, unasked
+from demo.bench.benchmarks import AVHBench, is_benchmark, open_benchmark
 from demo.bench.conditions import SETS, chosen
 from demo.bench.material import Material, open_material
 from demo.bench.sampling import Case, cases
@@ -28,7 +29,7 @@ QUESTIONS = 400  # a condition, unless told otherwise
 class Config:
     """Everything a run depends on. Checked when it is made (McGurkError)."""
 
-    clips: str  # folder with clips.csv, or with manifest.csv
+    clips: str  # folder with clips.csv, manifest.csv or AVHBench's files, or a JSON list of labelled videos
     out: str  # folder of the run
     model: str = "mini"
     conditions: tuple[str, ...] = SETS["quality"]
@@ -81,7 +82,12 @@ class Progress:
 def plan(config: Config) -> tuple[Material, list[Case]]:
     """The material of a run and all its cases, of every shard. Raises McGurkError if nothing is left to ask."""
     held_out = registry.entry(config.model).held_out()
-    material = open_material(config.clips, config.split, held_out)
+    if is_benchmark(Path(config.clips)):
+        material = open_benchmark(Path(config.clips))
+        if isinstance(material, AVHBench):
+            return material, material.own_cases(config.conditions, config.questions, config.seed)
+    else:
+        material = open_material(config.clips, config.split, held_out)
     planned = cases(
         material,
         config.conditions,

@@ -32,6 +32,8 @@ class Case:
     other: Item | None  # whose sound is swapped in
     claim: str  # what a misleading caption says
     seed: int
+    question: str = ""  # the clips' own question, with the options yes and no; "": one of ours
+    truth: str = ""  # the right answer to it
 
     @property
     def key(self) -> str:
@@ -60,10 +62,11 @@ def cases(
         TRAINED: (tuple(label for label in material.labels if label not in held_out), questions),
         HELD_OUT: (tuple(label for label in material.labels if label in held_out), held_out_questions),
     }
+    known = [CONDITIONS[name] for name in conditions if not CONDITIONS[name].own_questions]
     planned: list[Case] = []
     for pool, (labels, count) in pools.items():
         if labels and count:
-            planned += _pool_cases(material, pool, labels, [CONDITIONS[name] for name in conditions], count, seed)
+            planned += _pool_cases(material, pool, labels, known, count, seed)
     if not planned:
         raise McGurkError("Nothing is left to ask: choose other conditions, or a folder with more labels.")
     return planned

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demo.bench import measures
+from demo.bench.asking import yes_or_no
 from demo.bench.conditions import CONDITIONS
 from demo.bench.measures import McNemar
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT
@@ -20,6 +21,13 @@ FOLLOWED = (PICTURE, SOUND, TEXT, BOTH, ABSTAINED, OTHER)
 ASKED_MISSING, OTHER_MISSING = "asked_missing", "other_missing"
 WITHOUT = {"see": ("black", "no_picture"), "hear": ("silence", "no_sound")}  # conditions that lack what is asked for
 CONTRADICTED = ("caption", "caption_after", "onscreen")  # conditions whose text contradicts picture and sound
+YES_NO_SCORES = {
+    "yes or no: accuracy": "accuracy",
+    "yes or no: precision": "precision",
+    "yes or no: recall": "recall",
+    "yes or no: F1": "f1",
+    "yes or no: yes-rate": "yes_rate",
+}
 WORDINGS = ("swap", "wording_2", "wording_3")
 Sample = dict[str, Any]
 
@@ -237,15 +245,13 @@ def _perceived(view: _View, samples: list[Sample], sense: str, detail: str) -> l
 
 
 def _matching(view: _View) -> list[Measure]:
-    samples = view.of("match")
-    if not samples:
-        return []
-    said = [_yes_or_no(view.answer(sample)["text"]) for sample in samples]
-    found = measures.yes_no([sample["truth"] for sample in samples], said)
-    names = ("accuracy", "precision", "recall", "f1", "yes_rate")
-    return [view.number("match", name.replace("_", "-"), getattr(found, name), found.n) for name in names]
-
-
-def _yes_or_no(text: str) -> str:
-    word = text.strip().lower().split(" ")[0].strip(".,!;:")
-    return word if word in ("yes", "no") else ""
+    made = []
+    for condition in dict.fromkeys(sample["condition"] for sample in view.samples if sample["ask"] == "match"):
+        samples = view.of(condition)
+        said = [yes_or_no(view.answer(sample)["text"]) for sample in samples]
+        found = measures.yes_no([sample["truth"] for sample in samples], said)
+        made += [
+            view.number(name, CONDITIONS[condition].title, getattr(found, field), found.n)
+            for name, field in YES_NO_SCORES.items()
+        ]
+    return made

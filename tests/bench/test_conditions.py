@@ -61,7 +61,7 @@ def test_long_texts_are_as_long_as_they_say(cello):
 def test_chosen_writes_out_sets_in_the_registry_order():
     assert chosen(["swap", "aligned", "swap"]) == ("aligned", "swap")
     assert chosen(["mma", "match"]) == (*SETS["mma"][:3], "black", "no_sound", "characters", "match")
-    assert chosen(["all"]) == tuple(CONDITIONS)
+    assert chosen(["all", "avh"]) == tuple(CONDITIONS)
 
 
 @pytest.mark.parametrize("names", [["upside_down"], []])

@@ -86,9 +86,9 @@ def test_matching_is_scored_as_yes_or_no():
         sample("match", "match", text="yes", truth="yes"), sample("match", "match", text="No.", truth="no", index=1),
         sample("match", "match", text="Yes, it does", truth="no", index=2),
     ]  # fmt: skip
-    assert measure(many, "match", detail="accuracy") == pytest.approx(2 / 3)
-    assert measure(many, "match", detail="precision") == 0.5
-    assert measure(many, "match", detail="yes-rate") == pytest.approx(2 / 3)
+    assert measure(many, "yes or no: accuracy") == pytest.approx(2 / 3)
+    assert measure(many, "yes or no: precision") == 0.5
+    assert measure(many, "yes or no: yes-rate") == pytest.approx(2 / 3)
 
 
 def watched(ask: str, video: float, index: int) -> dict:
