@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.omni import ALIGNED, BASE, McGurkError, OmniModel
+from models.qwen_omni import RELEASES, Release, why_not
 
 GB = 1000**3  # bytes
 MINI_WEIGHTS = Path(__file__).parent / "mini" / "weights"
@@ -74,6 +75,31 @@ def _load_fake() -> OmniModel:
     return FakeModel()
 
 
+def _qwen_omni(name: str, release: Release) -> Entry:
+    """A released Qwen-Omni; MCGURK_ADAPTER names the folder or hub id of its aligned LoRA."""
+
+    def load() -> OmniModel:
+        from models.qwen_omni import load
+
+        return load(name, adapter=os.environ.get("MCGURK_ADAPTER") or None)
+
+    about = f"{release.hub}, thinker only{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
+    memory = release.gigabytes()
+    return Entry(name, about, memory, f"a GPU with {memory:.0f} GB", load, lambda: why_not(name))
+
+
+def _load_server() -> OmniModel:
+    from models.server import ServerModel
+
+    return ServerModel(os.environ["MCGURK_SERVER"], os.environ.get("MCGURK_SERVER_MODEL") or None)
+
+
+def _server_obstacle() -> str:
+    if os.environ.get("MCGURK_SERVER"):
+        return ""
+    return "Say where it is: MCGURK_SERVER=http://host:8000/v1 (and MCGURK_SERVER_MODEL, MCGURK_API_KEY if needed)."
+
+
 MODELS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -85,6 +111,15 @@ MODELS: dict[str, Entry] = {
             _load_mini,
             _mini_obstacle,
             _mini_held_out,
+        ),
+        *(_qwen_omni(name, release) for name, release in RELEASES.items()),
+        Entry(
+            "server",
+            "whatever omni model an OpenAI-compatible server serves: asked, never looked into",
+            0.1,
+            "its address in MCGURK_SERVER",
+            _load_server,
+            _server_obstacle,
         ),
         Entry(
             "fake",

@@ -267,15 +267,20 @@ def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str) -> F
             )
         if given:
             embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
-    positions, _ = thinker.get_rope_index(
-        ids,
-        video_grid_thw=None if media.grid is None else media.grid.to(device),
-        attention_mask=torch.ones_like(ids),
-        audio_seqlens=None if media.mel_mask is None else media.mel_mask.sum(-1).to(device),
-        second_per_grids=None if media.grid is None else media.seconds_per_grid,
-        **{flag: media.interleaved},
-    )
+    positions = positions_of(ids.cpu(), media, thinker.get_rope_index, flag)[:, None].to(device)
     return Fed(embeddings, positions, seen if encoded.deepstack else None, encoded.deepstack)
+
+
+def positions_of(ids: Tensor, media: Media, rope, flag: str) -> Tensor:
+    """3 x T: time, row and column of each of the 1 x T ids, from the library's own get_rope_index, on the CPU."""
+    return rope(
+        ids,
+        video_grid_thw=media.grid,
+        attention_mask=torch.ones_like(ids),
+        audio_seqlens=None if media.mel_mask is None else media.mel_mask.sum(-1),
+        second_per_grids=media.seconds_per_grid,
+        **{flag: media.interleaved},
+    )[0][:, 0]
 
 
 def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:

@@ -6,10 +6,13 @@ Knows facts about released checkpoints. Does not load or run anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from models.omni import McGurkError
 
-GIB = 1024**3
+GB = 1000**3  # bytes
+PROMPT_GB = 4.0  # beside the weights: 10 s of 504 x 504 at 8 fps (13,000 tokens), two answers in one batch
+NEEDED = "install what a GPU machine needs with `pip install -r requirements-gpu.txt`"
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,9 @@ class Release:
     parameters: float  # billions in the thinker, towers included
     note: str = ""
 
-    @property
-    def gigabytes(self) -> float:
-        """GiB of the thinker's weights in bfloat16; prompts need a few more (see `python -m models.speed`)."""
-        return round(self.parameters * 1e9 * 2 / GIB, 1)
+    def gigabytes(self, four_bit: bool = False) -> float:
+        """GB of GPU memory it needs while it answers: weights in bfloat16 or four bits, and the prompt."""
+        return round(self.parameters * (0.6 if four_bit else 2.0) + PROMPT_GB, 1)
 
 
 RELEASES = {
@@ -72,3 +74,16 @@ def family_of(model_type: str) -> Family:
         if model_type in family.model_types:
             return family
     raise McGurkError(f"A model of type {model_type!r} is no Qwen-Omni: {' or '.join(f.name for f in FAMILIES)}.")
+
+
+def why_not(name: str, four_bit: bool = False) -> str:
+    """One sentence: why a release cannot run here; "" if it can, as far as can be told without loading it."""
+    needed = RELEASES[name].gigabytes(four_bit)
+    if find_spec("torchvision") is None:
+        return f"torchvision is missing: {NEEDED}."
+    import torch
+
+    if not torch.cuda.is_available():
+        return f"There is no GPU here; it needs one with {needed:.0f} GB."
+    here = sum(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())) / GB
+    return "" if here >= needed else f"It needs {needed:.0f} GB of GPU memory, here are {here:.0f}."

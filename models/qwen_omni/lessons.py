@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from models.curriculum import BLANK, Course, Lesson
 from models.omni import SAMPLE_RATE, Stimulus
+from models.qwen_omni.backend import positions_of
 from models.qwen_omni.clips import Shelf, read_picture, read_sound
 from models.qwen_omni.processing import END, START, Layout, Media
 
@@ -62,7 +63,7 @@ class QwenLessons(Dataset):
         ids = control(f"{START}system\n") + plain(system) + control(f"{END}\n") if system else []
         ids = ids + control(f"{START}user\n") + list(media.ids)
         ids += plain(lesson.prefix + " ") if lesson.prefix else []
-        positions = positions_of(np.array(ids), media, self.rope, self.flag)
+        positions = positions_of(torch.tensor([ids]), media, self.rope, self.flag)
         start = float(positions.max()) + 1
         labels, branches, steps = [IGNORED] * len(ids), [0] * len(ids), []
         for number, branch in enumerate(lesson.branches, 1):
@@ -74,19 +75,6 @@ class QwenLessons(Dataset):
             steps += [start + n for n in range(len(asked) + len(answer))]
         after = torch.tensor(steps, dtype=positions.dtype).expand(3, -1)
         return {"ids": ids, "labels": labels, "branches": branches, "positions": torch.cat([positions, after], 1)}
-
-
-def positions_of(ids: np.ndarray, media: Media, rope, flag: str) -> Tensor:
-    """3 x T: time, row and column of each position, from the library itself."""
-    ids = torch.as_tensor(ids)[None]
-    return rope(
-        ids,
-        video_grid_thw=media.grid,
-        attention_mask=torch.ones_like(ids),
-        audio_seqlens=None if media.mel_mask is None else media.mel_mask.sum(-1),
-        second_per_grids=media.seconds_per_grid,
-        **{flag: media.interleaved},
-    )[0][:, 0]
 
 
 def collate(items: list[dict]) -> dict:

@@ -16,10 +16,8 @@ from models.adapters import read_adapter
 from models.omni import McGurkError
 from models.probe import PROBE
 from models.qwen_omni.backend import QwenOmni
-from models.qwen_omni.family import RELEASES, family_of
+from models.qwen_omni.family import NEEDED, RELEASES, family_of
 from models.weights import is_offline
-
-NEEDED = "install what a GPU machine needs with `pip install -r requirements-gpu.txt`"
 
 
 def load(
@@ -70,18 +68,6 @@ def source_of(name: str) -> str:
     if Path(name).is_dir() or name.count("/") == 1:
         return name
     raise McGurkError(f"There is no model {name!r}: {', '.join(RELEASES)}, a hub id (owner/name) or a folder.")
-
-
-def why_not(name: str, four_bit: bool = False) -> str:
-    """Why a release cannot run on this machine; "" if it can, as far as can be told without loading it."""
-    release = RELEASES[name]
-    needed = release.gigabytes / (4 if four_bit else 1) + 2  # prompts and the library's own buffers
-    if find_spec("torchvision") is None:
-        return f"torchvision is missing: {NEEDED}."
-    if not torch.cuda.is_available():
-        return f"There is no GPU here; it needs one with {needed:.0f} GiB."
-    here = sum(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())) / 1024**3
-    return "" if here >= needed else f"It needs {needed:.0f} GiB of GPU memory, here are {here:.0f}."
 
 
 def _dtype() -> torch.dtype:
