@@ -153,11 +153,11 @@ def train(options: argparse.Namespace) -> None:
 
 def exam(options: argparse.Namespace) -> None:
     """Print exact match on lessons made of the validation split, held-out concepts apart."""
+    features = compute(options.data)
     if options.course == ALIGNED:
         model = checkpoint.load_adapter(checkpoint.load_base(options.base), ALIGNED, options.runs).eval()
     else:
         model = checkpoint.load_base(options.runs)
-    features = compute(options.data)
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     for held_out in (False, True):
         shelf, tops = catalogue(features, inner, "val", held_out)

@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from demo.draw.frames import overlay
+from demo.draw.sound import sound_picture
+from demo.draw.words import shaded
+from demo.maps import audio_map, shares, video_map
+from demo.maps import weights as mean_weights
 from models.adapters import read_adapter
 from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering
 from models.probe import recording
@@ -270,6 +275,22 @@ def test_border_sinks_are_marked_only_where_they_pull(model):
     corner = at[(tokens.video[at] == [0, 0, 0]).all(1)][0]
     rows[..., corner] = 0.5
     assert np.flatnonzero(border_sinks(rows, tokens)).tolist() == [corner]
+
+
+def test_the_same_overlays_as_for_mini(model):
+    stimulus = tiny_omni.stimulus(frames=6, text="The caption says: dog.")
+    attention = model.ask(stimulus, QUESTION, max_new_tokens=3)[BASE].attention
+    heat = video_map(attention)
+    assert heat.shape == attention.tokens.grid and 0 < heat.sum() < 1
+    painted = overlay(stimulus.frames, heat)
+    assert painted.shape == stimulus.frames.shape and (painted != stimulus.frames).any()
+    weights, spans = audio_map(attention)
+    assert len(weights) == attention.tokens.kinds.count(Kind.AUDIO) and spans[-1, 1] == pytest.approx(1.7, abs=0.05)
+    assert sound_picture(stimulus.waveform, {BASE: (weights, spans)})
+    words = shaded(attention.tokens, mean_weights(attention))
+    assert any("caption" in word for word, _ in words) and any(text.startswith(" [video × ") for text, _ in words)
+    for layer in zip(*shares(attention)["raw"].values(), strict=True):
+        assert sum(layer) == pytest.approx(1, abs=5e-3)
 
 
 def test_encoding_is_kept_for_the_next_question(model, monkeypatch):
