@@ -22,7 +22,12 @@ REPORT, POINTING = "report", "pointing"
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `bench report RUN...` compares, `bench pointing` tests the maps."""
     sets = ", ".join(SETS)
-    parser = commands.add_parser("bench", help="ask many questions under many conditions; report; pointing")
+    parser = commands.add_parser(
+        "bench",
+        help="ask many questions under many conditions; report; pointing",
+        epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), or "
+        "--shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
+    )
     parser.add_argument("task", nargs="*", metavar="report RUN... | pointing", help="instead of a run")
     parser.add_argument("--model", default="mini", metavar="NAME")
     parser.add_argument(

@@ -27,7 +27,7 @@ MADE_SECONDS = 8.0  # s of a clip made of a photograph and a recording: no recor
 MADE_FRAMES = 8  # of such a clip: as many as a model takes, so none is left out
 CLOSEST = 0.85  # share of the photograph's width and height left in the last frame of the slow zoom
 MAX_SIDE = 320  # pixels, longest side of a frame made of a photograph
-CLIPS_KEPT = 24  # in memory, about 2.5 MB each
+KEPT_BYTES = 200 * 1000**2  # of clips kept in memory; a made one takes 2.5 MB, a minute of video up to 75 MB
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Material(ABC):
         if item not in self._read:
             self._read[item] = self._make(item)
         self._read.move_to_end(item)
-        while len(self._read) > CLIPS_KEPT:
+        while len(self._read) > 2 and sum(map(_size, self._read.values())) > KEPT_BYTES:
             self._read.popitem(last=False)
         return self._read[item]
 
@@ -175,6 +175,10 @@ def slow_zoom(photograph: np.ndarray, rng: random.Random) -> np.ndarray:
         box = (left, top, left + width * step, top + height * step)
         frames.append(np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box)))
     return np.stack(frames)
+
+
+def _size(clip: Clip) -> int:
+    return sum(array.nbytes for array in (clip.frames, clip.waveform) if array is not None)
 
 
 def _turn(items: list[Item], turn: int, seed: str) -> Item:

@@ -32,7 +32,8 @@ table{border-collapse:collapse;font-size:13px;margin:.5rem 0 1.5rem}
 th,td{padding:.2rem .6rem;border-bottom:1px solid #8A909955;text-align:left;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 figure{margin:1rem 0;overflow-x:auto}figcaption{font-weight:600;margin-bottom:.3rem}
-.beside{display:flex;flex-wrap:wrap;gap:1.5rem}pre{white-space:pre-wrap;font-size:12px}
+.beside{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}.beside figcaption{font-size:12px;max-width:22rem}
+pre{white-space:pre-wrap;font-size:12px}
 @media print{body{max-width:none;margin:0;font-size:11px}section{break-inside:avoid-page}svg{max-width:100%}}
 """
 

@@ -131,7 +131,9 @@ def _ask_all(config: Config, material: Material, planned: list[Case], model: Omn
         yield Progress(done, len(mine), skipped=skipped)
         if not open_cases:
             return
-        model = model or registry.load_model(config.model)
+        if model is None:
+            _take_own_gpu()
+            model = registry.load_model(config.model)
         bench = _Bench(config, material, model)
         for asked, case in enumerate(open_cases, 1):
             sample = bench.sample(case)
@@ -207,6 +209,16 @@ def shard_of(text: str = "") -> tuple[int, int]:
     except ValueError:
         return 1, 1
     return (rank + 1, count) if 0 <= rank < count else (1, 1)
+
+
+def _take_own_gpu() -> None:
+    """Under a launcher, each process on a machine works on a GPU of its own."""
+    rank = os.environ.get("LOCAL_RANK", "")
+    if rank.isdecimal():
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(rank) % torch.cuda.device_count())
 
 
 def _settings(config: Config) -> dict[str, Any]:

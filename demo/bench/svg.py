@@ -133,7 +133,7 @@ def _legend(colours: Mapping[str, str], y: float) -> str:
 def _rect(x: float, y: float, width: float, height: float, colour: str, opacity: float, tip: str) -> str:
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}" '
-        f'fill-opacity="{opacity:g}"><title>{escape(tip)}</title></rect>'
+        f'fill-opacity="{opacity:g}" stroke="{GRID}" stroke-width="0.5"><title>{escape(tip)}</title></rect>'
     )
 
 
