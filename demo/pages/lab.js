@@ -83,6 +83,18 @@ window.mcgurk = (() => {
   for (const event of ["play", "seeked"])
     document.addEventListener(event, (e) => { if (e.target.closest?.("#player")) tick(e.target); }, true);
 
+  /* Arrow keys move within a row of choices, as in any group of radio buttons; each choice here has a group of its own. */
+  const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  document.addEventListener("keydown", (e) => {
+    const group = e.target.matches?.("input[type=radio]") && e.target.closest(".pills, .thumbs");
+    if (!group || !(e.key in STEPS)) return;
+    e.preventDefault();
+    const choices = [...group.querySelectorAll("input[type=radio]")];
+    const next = choices[(choices.indexOf(e.target) + STEPS[e.key] + choices.length) % choices.length];
+    next.focus();
+    next.click();
+  });
+
   /* A click on the spectrogram moves the player there. */
   document.addEventListener("click", (e) => {
     const sound = e.target.closest?.(".spectrogram");
