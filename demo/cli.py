@@ -24,6 +24,7 @@ from demo.questions import Question
 from models import registry
 from models.omni import McGurkError, Stimulus
 
+NAME_WIDTH = 18  # columns of a model's name in the list
 WRONG, INTERRUPTED = 2, 130  # exit codes: something the caller can mend; Ctrl-C
 
 
@@ -106,9 +107,9 @@ def run_ask(given: argparse.Namespace) -> None:
 def run_models(_given: argparse.Namespace) -> None:
     """Print one line a model."""
     for entry in registry.MODELS.values():
-        print(f"{entry.name:12} {entry.memory:5.1f} GB  {entry.description} (needs {entry.needs})")
+        print(f"{entry.name:{NAME_WIDTH}} {entry.memory:5.1f} GB  {entry.description} (needs {entry.needs})")
         if obstacle := entry.obstacle():
-            print(f"{'':12} can't run here: {obstacle}")
+            print(f"{'':{NAME_WIDTH}} can't run here: {obstacle}")
 
 
 def _add_conflict(to: argparse.ArgumentParser) -> None:

@@ -187,13 +187,11 @@ def _truth(asked: str, judged: Stimulus) -> str:
 
 def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, adapters: Sequence[str]) -> Steering:
     """Positions that no later position may look at: a seeded share of the tokens of some kinds."""
-    kinds, share = condition.drop
-    looked = dict(
-        model.answer(encoded, posed.question.prompt, (), adapters=adapters[:1], attention=True, max_new_tokens=1)
-    )
-    attention = next(iter(looked.values())).attention
-    if attention is None:
+    if not model.can_look_inside:
         raise McGurkError(f"{model.name} shows no attention, so none of its tokens can be hidden.")
+    kinds, share = condition.drop
+    looked = model.answer(encoded, posed.question.prompt, (), adapters=adapters[:1], attention=True, max_new_tokens=1)
+    attention = dict(looked)[adapters[0]].attention
     positions = attention.tokens.positions(*kinds)
     rng = np.random.default_rng(posed.case.seed)
     return Steering(blocked=tuple(sorted(rng.choice(positions, round(share * len(positions)), replace=False).tolist())))

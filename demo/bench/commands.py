@@ -25,8 +25,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "bench",
         help="ask many questions under many conditions; report; pointing",
-        epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), or "
-        "--shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
+        epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), "
+        "or --shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
     )
     parser.add_argument("task", nargs="*", metavar="report RUN... | pointing", help="instead of a run")
     parser.add_argument("--model", default="mini", metavar="NAME")

@@ -132,6 +132,22 @@ def test_the_same_stimulus_is_encoded_once_for_both_questions(config):
     assert Counting.encoded == 4  # 8 questions
 
 
+def test_a_model_behind_a_server_has_one_adapter_and_nothing_to_look_into(config):
+    class Server(FakeModel):
+        adapters, can_look_inside = ("base",), False
+
+        def answer(self, *given, **how):
+            for adapter, answer in super().answer(*given, **how):
+                yield adapter, replace(answer, options={})
+
+    made = config(conditions=("aligned", "swap", "drop_video_25"))
+    last = list(run(made, Server()))[-1]
+    assert {(row.condition, row.adapter) for row in last.tables.rows} == {("aligned", "base"), ("swap", "base")}
+    assert all(row.mcnemar is None for row in last.tables.rows)
+    assert "none of its tokens can be hidden" in last.skipped[0][1]
+    assert last.tables.shares == last.tables.effects == ()
+
+
 def test_a_folder_with_another_run_is_refused_and_more_questions_are_not(config):
     list(run(config(conditions=("aligned",))))
     with pytest.raises(McGurkError, match="seed = 0, not 1"):
