@@ -186,7 +186,8 @@ def _folder(source: str | Path) -> Path:
     try:
         return Path(snapshot_download(str(source), allow_patterns=[WEIGHTS, CONFIG], local_files_only=is_offline()))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise McGurkError(f"The adapter {source} is neither a folder nor could it be downloaded ({error}).") from error
+        reason = str(error).splitlines()[0]
+        raise McGurkError(f"The adapter {source} is neither a folder nor could it be downloaded ({reason}).") from error
 
 
 def _some(keys: Sequence[str]) -> str:

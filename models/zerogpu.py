@@ -11,8 +11,9 @@ from typing import TypeVar
 
 Function = TypeVar("Function", bound=Callable)
 
-LOADING, LONGEST = 15.0, 120.0  # s: moving the weights onto the GPU; the longest a Space grants by default
-TOKENS_A_SECOND = 6_000.0  # prompt tokens read a second, towers included, on half an H200 at its slowest
+# Cautious guesses for a 7B model: asking for too little ends an answer midway. `python -m models.speed` measures.
+LOADING, LONGEST = 15.0, 120.0  # s: weights onto the GPU, longest answer
+TOKENS_A_SECOND = 6_000.0  # prompt tokens read a second, towers included
 SECONDS_A_TOKEN = 0.05  # to write one
 
 

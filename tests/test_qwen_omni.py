@@ -13,6 +13,7 @@ from demo.draw.sound import sound_picture
 from demo.draw.words import shaded
 from demo.maps import audio_map, shares, video_map
 from demo.maps import weights as mean_weights
+from models import registry
 from models.adapters import read_adapter
 from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering
 from models.probe import recording
@@ -356,6 +357,8 @@ def test_names_are_known_and_unknown_ones_say_so():
         source_of("gpt")
     for name in RELEASES:
         assert torch.cuda.is_available() or why_not(name)
+        assert registry.entry(name).memory == RELEASES[name].gigabytes() > RELEASES[name].gigabytes(four_bit=True)
+        assert registry.entry(name).obstacle() == why_not(name)
 
 
 def test_audio_seconds_and_frames_stand_on_the_receipt(model):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from models import server
+from models import registry, server
 from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering, Stimulus
 from models.server import ServerModel, option_shares
 
@@ -269,3 +269,12 @@ def test_the_receipt_says_what_was_sent(model, stimulus):
     assert (receipt.tokens, receipt.frames, receipt.fps, receipt.audio_seconds) == ({"prompt": 321}, 6, 2.0, 1.0)
     assert "<video_url " in receipt.prompt and "<input_audio " in receipt.prompt and len(receipt.prompt) < 500
     assert receipt.model.startswith("tiny-omni at 127.0.0.1:")
+
+
+def test_the_registry_finds_the_server_where_the_environment_says(chat, monkeypatch):
+    monkeypatch.delenv("MCGURK_SERVER", raising=False)
+    with pytest.raises(McGurkError, match="MCGURK_SERVER=http"):
+        registry.load_model("server")
+    monkeypatch.setenv("MCGURK_SERVER", chat.address)
+    model = registry.load_model("server")
+    assert model.model == "tiny-omni" and not model.can_look_inside
