@@ -164,12 +164,13 @@ class Lab:
         how: passed on to the model. Waits for a model that is still loading. Raises McGurkError.
         """
         situation = self.prepare(state, uploads)
-        asked = Asked(situation, self.film(situation, session))
+        before = self.last(session)
+        same = before is not None and before.situation.stimulus is situation.stimulus
+        asked = Asked(situation, self.film(situation, session), encoded=before.encoded if same else None)
+        self._keep(session, asked)  # what was answered before is no longer what is asked
         yield asked
         model = self.model()
-        before = self.last(session)
-        same = before and before.situation.stimulus is situation.stimulus
-        encoded = before.encoded if same else model.encode(situation.stimulus)
+        encoded = model.encode(situation.stimulus) if asked.encoded is None else asked.encoded
         for comparison in compare(model, situation.stimulus, situation.question, encoded=encoded, **how):
             asked = replace(asked, comparison=comparison, encoded=encoded)
             self._keep(session, asked)
@@ -178,7 +179,9 @@ class Lab:
     def answers_already(self, session: str, state: State) -> bool:
         """Whether what the session asked last is this, however it is looked at, and is answered completely."""
         last = self.last(session)
-        if last is None or not last.comparison.complete or UPLOAD in (state.clip, state.conflict.other):
+        if last is None or last.comparison is None or not last.comparison.complete:
+            return False
+        if UPLOAD in (state.clip, state.conflict.other):
             return False
         was = last.situation.state
         return state == replace(

@@ -1,0 +1,189 @@
+"""What is kept between two clicks, with the fake model and stand-in clips."""
+
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from demo import inside
+from demo.conflicts import Conflict
+from demo.inside import View
+from demo.pages import answers, cards
+from demo.session import SESSIONS_KEPT, Lab, steering_of
+from demo.state import UPLOAD, State, from_query
+from models.fake import FakeModel
+from models.omni import ALIGNED, BASE, Kind, McGurkError
+from tests.serving import stand_in_gallery, use_gallery
+
+SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clips(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
+        yield
+
+
+class CountingModel(FakeModel):
+    def __init__(self):
+        super().__init__()
+        self.encodings = self.questions = 0
+
+    def encode(self, stimulus):
+        self.encodings += 1
+        return super().encode(stimulus)
+
+    def answer(self, *args, **how):
+        self.questions += 1
+        yield from super().answer(*args, **how)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return Lab(CountingModel(), tmp_path)
+
+
+def last(steps):
+    *_, asked = steps
+    return asked
+
+
+def test_answers_arrive_film_first_then_base_then_aligned(lab):
+    steps = list(lab.ask("me", SWAP))
+    assert [sorted(s.comparison.answers) if s.comparison else [] for s in steps] == [[], [BASE], [ALIGNED, BASE]]
+    assert steps[0].film.is_file()
+    assert steps[-1].comparison.followed == {BASE: "picture", ALIGNED: "sound"}
+
+
+def test_another_question_reuses_film_and_encoding(lab):
+    first = last(lab.ask("me", SWAP))
+    second = last(lab.ask("me", replace(SWAP, question="see")))
+    assert second.film == first.film and lab._model.encodings == 1
+
+
+def test_views_ask_for_their_reference_once(lab):
+    last(lab.ask("me", SWAP))
+    raw = lab.with_reference("me", "raw")
+    assert lab._model.questions == 1
+    asked = lab.with_reference("me", "difference")
+    lab.with_reference("me", "difference")
+    assert lab._model.questions == 2
+    difference = inside.video_maps(asked, View(kind="difference"))
+    assert not np.allclose(difference[ALIGNED], inside.video_maps(raw, View())[ALIGNED])
+
+
+def test_steering_changes_the_answer(lab):
+    last(lab.ask("me", SWAP))
+    original, steered = lab.steer("me", steering_of(1.0, 0.0, 1.0, 0, 5, 6))
+    assert (original.answers[ALIGNED].text, steered.answers[ALIGNED].text) == ("cat", "none of the above")
+    assert steering_of(0.0, 1.0, 1.0, 2, 3, 6).gains == {Kind.VIDEO: 0.0}
+    with pytest.raises(McGurkError, match="no layers 3 to 2"):
+        steering_of(1.0, 1.0, 1.0, 3, 2, 6)
+
+
+def test_answered_already_whatever_the_view(lab):
+    last(lab.ask("me", SWAP))
+    assert lab.answers_already("me", replace(SWAP, layer=3, view="difference"))
+    assert not lab.answers_already("me", replace(SWAP, question="see"))
+    assert not lab.answers_already("you", SWAP)
+
+
+def test_an_asking_that_was_stopped_leaves_no_older_answer(lab):
+    last(lab.ask("me", SWAP))
+    stopped = lab.ask("me", replace(SWAP, question="see"))
+    next(stopped)
+    stopped.close()
+    assert lab.last("me").comparison is None and not lab.answers_already("me", SWAP)
+    with pytest.raises(McGurkError, match="ask first"):
+        lab.with_reference("me", "raw")
+
+
+def test_sessions_are_forgotten_with_their_files(lab):
+    film = last(lab.ask("me", SWAP)).film
+    lab.forget("me")
+    assert lab.last("me") is None and not film.exists()
+    asked = last(lab.ask("0", SWAP))
+    for n in range(SESSIONS_KEPT + 1):
+        lab._keep(str(n), asked)
+    assert lab.last("0") is None and lab.last(str(SESSIONS_KEPT))
+
+
+def test_a_model_that_is_still_loading_is_waited_for(tmp_path):
+    future: Future = Future()
+    lab = Lab(future, tmp_path)
+    steps = lab.ask("me", SWAP)
+    assert next(steps).film.is_file() and not lab.ready and not lab.fast
+    threading.Timer(0.1, future.set_result, [FakeModel()]).start()
+    assert last(steps).comparison.complete and lab.ready and lab.fast
+
+
+def test_a_model_that_cannot_be_loaded_is_said_so(tmp_path):
+    future: Future = Future()
+    future.set_exception(OSError("no such file"))
+    with pytest.raises(McGurkError, match="could not be loaded"):
+        last(Lab(future, tmp_path).ask("me", SWAP))
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (State(clip="unicorn"), "no gallery clip 'unicorn'"),
+        (State(clip=UPLOAD), "no uploaded clip"),
+        (State(clip="dog", conflict=Conflict(sound="swap")), "Choose the clip whose sound"),
+        (State(clip="dog", conflict=Conflict(shift=30.0)), "beyond the end"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(lab, state, said):
+    with pytest.raises(McGurkError, match=said):
+        lab.prepare(state)
+
+
+def test_the_address_opens_a_state_or_the_worked_conflict(lab):
+    assert lab.opened("?__theme=dark") == lab.default() == lab.opened("")
+    assert lab.opened("?ask=see&sound=silence&__sign=x").clip == lab.default().clip
+    with pytest.raises(McGurkError, match="unicorn"):
+        lab.opened("?clip=unicorn")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "clip=dog&sound=swap&other=cat&from=1&to=2&ask=hear",
+        "clip=dog&shift=-1.5&snr=3&ask=match",
+        "clip=dog&text=caption&says=rain&at=after&ask=see&wording=2",
+        "clip=dog&text=long&tokens=500&picture=freeze&sound=noise",
+        "clip=dog&text=free&says=a+b&ask=free&own=Why%3F",
+        "clip=dog&sound=remove&picture=black&answers=own&options=a,b&ask=see",
+    ],
+)
+def test_cards_show_a_state_and_give_it_back(query):
+    state = from_query(query)
+    assert cards.state_of(*cards.values(state)) == state
+
+
+def test_nothing_that_is_said_becomes_markup(lab):
+    evil = "<script>alert(1)</script>"
+    asked = last(
+        lab.ask("me", State(clip="dog", conflict=Conflict(text="free", caption=evil), own=evil, question="free"))
+    )
+    comparison = asked.comparison
+    shown = [
+        answers.asked(comparison.question),
+        answers.receipt(comparison),
+        answers.given(comparison.stimulus, [evil]),
+    ]
+    shown += [answers.status(evil), answers.answer_card(BASE, comparison), answers.steered(comparison, comparison)]
+    assert not any("<script" in html for html in shown)
+    assert "&lt;script" in shown[0] and "&lt;script" in shown[1]
+
+
+@pytest.mark.parametrize("conflict", [Conflict(picture="remove"), Conflict(sound="remove"), Conflict(sound="silence")])
+def test_missing_senses_are_drawn_as_missing(lab, conflict):
+    asked = last(lab.ask("me", State(clip="dog", conflict=conflict)))
+    assert (inside.seen(asked, View()) is None) == (conflict.picture == "remove")
+    assert inside.heard(asked, View()).seconds == pytest.approx(3, abs=0.1)
+    assert set(inside.read(asked, View())) == {BASE, ALIGNED}
+    inside.by_layer(asked)
