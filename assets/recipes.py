@@ -50,7 +50,7 @@ def gcompris(activity: str, file: str, author: str, licence: str, below: str = "
     return Source("gcompris-qt-data", f"usr/share/gcompris-qt/rcc/{activity}.rcc!{entry}", author, licence)
 
 
-def farm(file: str, author: str = "Bruno Coudoin and others", licence: str = "GPL-3.0-or-later") -> Source:
+def farm(file: str, author: str = "Bruno Coudoin and others", licence: str = "GPL-3.0-only") -> Source:
     return gcompris("explore_farm_animals", file, author, licence, "animals/")
 
 
