@@ -47,7 +47,7 @@ def html(runs: Sequence[Tables], configs: Sequence[dict[str, Any]]) -> str:
         for pool in dict.fromkeys(row.pool for row in run.rows):
             body += _pool(run, pool, f"{heading}concepts: {pool}")
         body.append(_skipped(run))
-    body.append(_published())
+    body.append(published())
     for run, config in zip(runs, configs, strict=True):
         body.append(f"<section><h2>Configuration: {escape(run.name)}</h2><pre>")
         body.append(escape(json.dumps(config, indent=2, ensure_ascii=False)) + "</pre></section>")
@@ -59,6 +59,19 @@ def html(runs: Sequence[Tables], configs: Sequence[dict[str, Any]]) -> str:
         + "\n".join(body)
         + "</body></html>\n"
     )
+
+
+def charts(run: Tables, pool: str) -> dict[str, str]:
+    """The figures of one pool by what they are about, as HTML to stand in another page; "" where there is none."""
+    rows = [row for row in run.rows if row.pool == pool]
+    return {
+        "Accuracy": _accuracies(rows),
+        "Followed": _figure(
+            "Whom the answers followed", svg.stacked(_followed(rows), svg.FOLLOWED_COLOURS, "Whom the answers followed")
+        ),
+        "Layers": _layers(run, pool),
+        "Layers × heads": _effects(run, pool),
+    }
 
 
 def _pool(run: Tables, pool: str, title: str) -> list[str]:
@@ -173,7 +186,7 @@ def _skipped(run: Tables) -> str:
     return "<section><h3>Left out</h3>" + _table(("clip", "why"), run.skipped) + "</section>"
 
 
-def _published() -> str:
+def published() -> str:
     """The paper's own numbers, from a file that says where each was read; never mixed with ours."""
     with PUBLISHED.open(newline="", encoding="utf-8") as opened:
         columns, *lines = csv.reader(opened)

@@ -21,7 +21,9 @@ def look() -> dict[str, Any]:
     """Arguments for Blocks.launch()."""
     return {
         "theme": theme(),
-        "css": (HERE / "lab.css").read_text(encoding="utf-8") + words.CSS + thumbnails(gallery()),
+        "css": "".join((HERE / f"{page}.css").read_text(encoding="utf-8") for page in ("lab", "bench"))
+        + words.CSS
+        + thumbnails(gallery()),
         "head": f"<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",
         "footer_links": ["api", "settings"],
     }

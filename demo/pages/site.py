@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from demo.pages import about, endpoints
+from demo.pages.bench import BenchPage
 from demo.pages.lab import MODEL_LANE, TAGLINE, LabPage
 from demo.session import Lab
 from models.omni import OmniModel
@@ -30,9 +31,16 @@ def build(model: OmniModel | Future) -> gr.Blocks:
         gr.Navbar(main_page_name="Lab")
         LabPage(lab)
         endpoints.build(lab, MODEL_LANE)
+    with blocks.route("Bench", "bench"):
+        _head()
+        BenchPage(lab, MODEL_LANE)
     with blocks.route("About", "about"):
-        gr.Navbar(main_page_name="Lab")
-        gr.HTML(f'<header class="brand"><h1>McGurk</h1><p>{TAGLINE}</p></header>')
+        _head()
         about.build()
     blocks.queue(max_size=WAITING, default_concurrency_limit=8)
     return blocks
+
+
+def _head() -> None:
+    gr.Navbar(main_page_name="Lab")
+    gr.HTML(f'<header class="brand"><h1>McGurk</h1><p>{TAGLINE}</p></header>')
