@@ -246,14 +246,16 @@ def _sample(sample: Shown) -> str:
         f'<span class="chip {what}">{escape(words)} <b>{escape(true)}</b></span>' for what, words, true in sample.given
     )
     answers = "".join(
-        f'<td class="{FOLLOWED[whom][0]}"><span class="mark">{"✓" if right else "✗"}</span> '
+        f'<td class="{FOLLOWED[whom][0]}" data-label="{escape(ADAPTERS.get(adapter, adapter))}"><span class="mark">'
+        f"{'✓' if right else '✗'}</span> "
         f"<b>{escape(text)}</b> <small>{FOLLOWED[whom][2]}</small></td>"
-        for text, whom, right in sample.answers.values()
+        for adapter, (text, whom, right) in sample.answers.items()
     )
     link = "<small>can't be linked</small>"
     if sample.query:
         link = f'<a href="./?{escape(sample.query)}" target="_blank" rel="noopener">Open in the Lab</a>'
-    return f"<tr><td>{given}</td><td>{escape(sample.truth)}</td>{answers}<td>{link}</td></tr>"
+    truth = f'<td data-label="right is">{escape(sample.truth)}</td>'
+    return f"<tr><td>{given}</td>{truth}{answers}<td>{link}</td></tr>"
 
 
 def said_of(standing: Standing) -> str:
