@@ -52,6 +52,7 @@ class Wanted:
 class Estimate:
     """What a run will ask. `seconds`: None until the model was timed."""
 
+    model: str
     questions: int
     held_out: int  # of these, about concepts that the model was never trained on
     clips: int
@@ -131,7 +132,8 @@ class Bench:
         _, planned = plan(self._config(wanted, Path()))
         held_out = sum(case.pool != "trained" for case in planned)
         clips = len({case.item for case in planned})
-        return Estimate(len(planned), held_out, clips, None if self.pace is None else len(planned) * self.pace)
+        seconds = None if self.pace is None else len(planned) * self.pace
+        return Estimate(self.lab.model().name, len(planned), held_out, clips, seconds)
 
     def time_the_model(self, session: str) -> None:
         """Ask a quick model two questions to learn its pace; does nothing once it is known. Raises McGurkError."""

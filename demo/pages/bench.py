@@ -95,7 +95,7 @@ class BenchPage:
             return status(str(error))
         held_out = f", {found.held_out} of them about concepts it was never trained on" if found.held_out else ""
         time = LATER if found.seconds is None else f"about {_duration(found.seconds)}"
-        return status(f"{found.questions} questions on {found.clips} clips{held_out}: {time}.")
+        return status(f"Model {found.model}: {found.questions} questions on {found.clips} clips{held_out}: {time}.")
 
     def start(self, conditions, questions, seed, turn: float, request: gr.Request) -> list[Any]:
         """Begin a run; the changed turn sets it going. Outputs: turn, status, start, stop, samples, files."""
