@@ -23,17 +23,19 @@ HELD_OUT = frozenset({
 })  # fmt: skip
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
+CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.2  # share of lessons whose names come from the encoders' class lists
 LONG_TEXT = (60, 1000)  # words of irrelevant text, drawn log-uniformly
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A class name as it is said in a lesson: its first synonym, without what stands in brackets."""
     return name.split(",")[0].split("(")[0].strip().lower()
 
 
 NAMES = tuple(
     dict.fromkeys(
         name
-        for name in map(_plain, (*IMAGENET_CLASSES, *AUDIOSET_CLASSES))
+        for name in map(plain, (*IMAGENET_CLASSES, *AUDIOSET_CLASSES))
         if not any(held in name for held in HELD_OUT)
     )
 )  # open vocabulary for shuffled names and for distractors
@@ -76,6 +78,7 @@ class Catalogue:
     pictures: dict[str, list[int]]
     sounds: dict[str, list[int]]
     clear: frozenset[int] = field(default_factory=frozenset)  # items whose top class is unmistakable
+    class_names: dict[int, str] = field(default_factory=dict)  # what the encoder's own class list calls an item
 
     @property
     def concepts(self) -> list[str]:
@@ -143,11 +146,11 @@ class Course:
 
     def _base(self, rng, i, frames, shuffled) -> Lesson:
         picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
-        sound, other = self._pick(rng, self.catalogue.sounds, concept, shuffled)
+        sound, _ = self._pick(rng, self.catalogue.sounds, concept, shuffled)
         name = str(rng.choice(NAMES)) if shuffled else concept
-        if not shuffled:
-            assert other == concept
-        single = rng.choice(["", "picture", "sound"], p=[0.74, 0.13, 0.13])
+        single = rng.choice(["", "picture", "sound"], p=[0.70, 0.15, 0.15])
+        if single and not shuffled and rng.random() < CLASS_NAMED_SINGLE:
+            name = self.catalogue.class_names.get(picture if single == "picture" else sound, name)
         branches = []
         for _ in range(self.branches):
             kinds = ["see"] if single == "picture" else ["hear"] if single == "sound" else ["see", "hear"]
@@ -179,20 +182,23 @@ class Course:
 
     def _aligned(self, rng, i, frames, shuffled, long_text) -> Lesson:
         picture, seen = self._pick(rng, self.catalogue.pictures, None, shuffled)
-        situation = str(rng.choice(["swap", "agree", "missing"], p=[0.66, 0.16, 0.18]))
+        situation = str(rng.choice(["swap", "agree", "missing"], p=[0.60, 0.15, 0.25]))
         sound, heard = self._pick(rng, self.catalogue.sounds, seen if situation == "agree" else None, shuffled)
         if not shuffled and situation != "agree" and heard == seen:
             situation = "agree"
         if shuffled:
             seen, heard = (str(n) for n in rng.choice(NAMES, 2, replace=False))
             heard = seen if situation == "agree" else heard
+        elif situation != "agree" and rng.random() < CLASS_NAMED:
+            seen = self.catalogue.class_names.get(picture, seen)
+            heard = self.catalogue.class_names.get(sound, heard)
+            situation = "agree" if seen == heard else situation
         if situation == "missing":
             blank = BLANK if rng.random() < 0.6 else None
             if rng.random() < 0.5:
                 picture, seen = blank, None
             else:
                 sound, heard = blank, None
-        # pictures or sounds that are left out but needed for names stay out of the lesson
         branches = self._paired(rng, seen, heard, shuffled, situation)
         while len(branches) < self.branches:
             branches.append(self._extra(rng, seen, heard, shuffled, situation))

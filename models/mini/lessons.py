@@ -5,19 +5,27 @@ Knows how several questions share one clip in one sequence. Does not know what i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from models.align import Wanted
-from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course, Lesson
+from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course, Lesson, plain
+from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
 from models.mini.features import BLANKS, TAKES, VIEWS, Features
 from models.mini.modelling import MiniForConditionalGeneration
 from models.mini.processing import CLOSING, END, MiniProcessor, Segment, opening
 from models.omni import Kind
 
 IGNORED = -100  # label of a position whose token is not to be learnt
+RESIDUAL_DROPPED = 0.3  # share of lessons read without the learned residual, so that soft words stay legible
+GENERIC = frozenset({
+    "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
+    "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
+})  # fmt: skip
 CLEAR_SHARE, CLEAR_MARGIN = 0.12, 1.3  # a top class is unmistakable above this mean share, and this far ahead
 
 
@@ -41,6 +49,8 @@ class MiniLessons(Dataset):
         media = {"frames": len(vision), "patches": len(sound)}
         if lesson.shuffled:
             media |= self._shuffled_names(lesson, rng)
+        elif rng.random() < RESIDUAL_DROPPED:
+            media["residual"] = False
         packed = self._pack(lesson, len(vision), len(sound))
         return {**packed, "vision": vision, "sound": sound, "media": media}
 
@@ -146,19 +156,34 @@ def wanted(inputs: dict, video_token: int, audio_token: int) -> Wanted:
 @torch.inference_mode()
 def catalogue(features: Features, model: MiniForConditionalGeneration, split: str, held_out: bool = False):
     """(Catalogue, top class of each clear item) of one split; held-out concepts apart from the others."""
-    pictures, sounds, tops = {}, {}, {}
+    pictures, sounds, tops, class_names = {}, {}, {}, {}
+    vision_names, sound_names = map(_specific, (IMAGENET_CLASSES, AUDIOSET_CLASSES))
     for i, item in enumerate(features.items):
         if item.split != split or (item.concept in HELD_OUT) != held_out:
             continue
         if i in features.images:
             pictures.setdefault(item.concept, []).append(i)
-            share = model.vision_distribution(features.images[i].flatten(0, 2)).mean(0)
+            share, names = model.vision_distribution(features.images[i].flatten(0, 2)).mean(0), vision_names
         elif i in features.sounds:
             sounds.setdefault(item.concept, []).append(i)
-            share = model.sound_distribution(features.sounds[i].flatten(0, 3)).mean(0)
+            share, names = model.sound_distribution(features.sounds[i].flatten(0, 3)).mean(0), sound_names
         else:
             continue
-        best, second = share.topk(2)[0].tolist()
-        if best > CLEAR_SHARE and best > CLEAR_MARGIN * second:
+        if is_clear(share):
             tops[i] = int(share.argmax())
-    return Catalogue(pictures, sounds, frozenset(tops)), tops
+        specific = share * torch.tensor([name is not None for name in names])
+        if is_clear(specific):
+            class_names[i] = names[int(specific.argmax())]
+    return Catalogue(pictures, sounds, frozenset(tops), class_names), tops
+
+
+def is_clear(share: Tensor) -> bool:
+    """Whether the first of the classes' shares is large and well ahead of the second."""
+    best, second = share.topk(2)[0].tolist()
+    return best > CLEAR_SHARE and best > CLEAR_MARGIN * second
+
+
+def _specific(classes: Sequence[str]) -> list[str | None]:
+    """What each class is called in lessons; None for names too general, or held out."""
+    named = [plain(name) for name in classes]
+    return [name if name in NAMES and name not in GENERIC else None for name in named]
