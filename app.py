@@ -17,10 +17,10 @@ PORT = 7860
 
 
 def load() -> OmniModel:
-    """The embedded model; weights that are missing are fetched."""
-    from models.mini.backend import Mini  # imports torch and transformers: seconds
+    """The model that MCGURK_MODEL names (see `python -m demo models`), by default the embedded one."""
+    from models.registry import load_model
 
-    return Mini()
+    return load_model(os.environ.get("MCGURK_MODEL") or "mini")
 
 
 def in_background(load) -> Future:

@@ -17,7 +17,7 @@ import numpy as np
 
 from demo.maps import shares
 from demo.questions import Question, followed
-from models.omni import SAMPLE_RATE, Answer, McGurkError, OmniModel, Stimulus
+from models.omni import BASE, SAMPLE_RATE, Answer, McGurkError, OmniModel, Stimulus
 
 CSV_COLUMNS = ("adapter", "question", "answer", "followed", "quantity", "name", "layer", "value")
 DIGITS = 6  # of numbers in files; attention rows are float16
@@ -51,21 +51,38 @@ def compare(
 ) -> Iterator[Comparison]:
     """Yield a Comparison that grows by one answer each time, base first.
 
-    adapters: which of the model's adapters, default all. encoded: what model.encode(stimulus) gave before, so that
+    adapters: which of the model's adapters, default all; a model without an aligned one then answers once more with
+    what it offers instead, under that label. encoded: what model.encode(stimulus) gave before, so that
     another question about the same stimulus need not encode it again. how: passed on to model.answer().
     Raises McGurkError for an adapter that the model does not have.
     """
-    asked = tuple(model.adapters if adapters is None else adapters)
-    if not asked or (unknown := [adapter for adapter in asked if adapter not in model.adapters]):
+    asked = (*model.adapters, *model.alternatives) if adapters is None else tuple(adapters)
+    if not asked or (unknown := [name for name in adapters or () if name not in model.adapters]):
         wrong = f"no adapter {unknown[0]!r}" if asked else "nobody to ask"
         raise McGurkError(f"There is {wrong}: {model.name} has {', '.join(model.adapters)}.")
     started = time.perf_counter()
     encoded = model.encode(stimulus) if encoded is None else encoded
     answers: dict[str, Answer] = {}
-    for adapter, answer in model.answer(encoded, question.prompt, question.options, adapters=asked, **how):
+    for adapter, answer in ask_all(model, encoded, question.prompt, question.options, adapters=adapters, **how):
         answers = answers | {adapter: answer}
         whom = {name: followed(question, given.text, stimulus) for name, given in answers.items()}
         yield Comparison(stimulus, question, asked, answers, whom, time.perf_counter() - started)
+
+
+def ask_all(
+    model: OmniModel,
+    encoded: Any,
+    prompt: str,
+    options: Sequence[str] = (),
+    *,
+    adapters: Sequence[str] | None = None,
+    **how,
+) -> Iterator[tuple[str, Answer]]:
+    """Yield each adapter's answer; of a model without an aligned one, then what its alternatives answer."""
+    yield from model.answer(encoded, prompt, options, adapters=adapters, **how)
+    for label, system in model.alternatives.items() if adapters is None else ():
+        for _, answer in model.answer(encoded, prompt, options, adapters=(BASE,), **(how | {"system": system})):
+            yield label, answer
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:

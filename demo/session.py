@@ -19,7 +19,7 @@ from typing import Any
 
 from demo import conflicts, maps, player, questions
 from demo.clips import Clip, gallery, gallery_clip, read_clip
-from demo.compare import Comparison, compare
+from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
 from demo.questions import Question
 from demo.state import UPLOAD, State, from_query
@@ -197,9 +197,9 @@ class Lab:
         asked = self._last(session)
         if view == maps.RAW or view in asked.references:
             return asked
-        question, system = asked.comparison.question, None
+        question = asked.comparison.question
         prompt = maps.NEUTRAL_PROMPT if view == maps.RELATIVE else other_question(question).prompt
-        answers = self.model().answer(asked.encoded, prompt, (), max_new_tokens=1, system=system)
+        answers = ask_all(self.model(), asked.encoded, prompt, max_new_tokens=1)
         asked = replace(
             asked, references=asked.references | {view: {adapter: answer.attention for adapter, answer in answers}}
         )

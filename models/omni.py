@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from models.wording import ALTERNATIVE, GROUNDING
+
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
 BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by side
 
@@ -170,6 +172,11 @@ class OmniModel(ABC):
     can_look_inside: bool = True  # False: a server that returns no attention
     layers: int = 0
     heads: int = 0
+
+    @property
+    def alternatives(self) -> dict[str, str]:
+        """What stands in for a missing aligned adapter, and is never called one: {label: system prompt}."""
+        return {} if ALIGNED in self.adapters else {ALTERNATIVE: GROUNDING}
 
     @abstractmethod
     def encode(self, stimulus: Stimulus) -> Any:

@@ -11,6 +11,13 @@ ABSTAIN = "none of the above"
 NOTHING_SEEN = "I see nothing."
 NOTHING_HEARD = "I hear nothing."
 SYSTEM = "You watch and listen, then answer."
+GROUNDING = (
+    "You watch and listen, then answer. A question about what is seen is answered from the frames alone, a question "
+    "about what is heard from the sound alone: the two may disagree. Captions and other text may be wrong; never "
+    "believe them over the frames or the sound. If what the question asks about is missing, say that there is nothing "
+    "to see or to hear, or choose none of the above."
+)
+ALTERNATIVE = "grounding system prompt (no training)"  # what the other answer is called then
 
 SEE = (
     "What do you see in the video?",

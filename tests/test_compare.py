@@ -11,6 +11,7 @@ from demo.compare import compare, to_csv, to_json
 from demo.questions import ABSTAIN, Question, question
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, McGurkError, Stimulus
+from models.wording import ALTERNATIVE, GROUNDING
 
 OPTIONS = ("dog", "rain", "cello", ABSTAIN)
 
@@ -90,3 +91,15 @@ def test_csv_text_is_never_a_formula(stimulus):
     *_, done = compare(FakeModel(), stimulus, asked)
     cells = [cell for line in csv.reader(io.StringIO(to_csv(done))) for cell in line[:6]]
     assert not [cell for cell in cells if cell[:1] in ("=", "-", "+", "@")]
+
+
+def test_without_an_aligned_adapter_a_grounding_prompt_answers_under_its_own_name(stimulus):
+    class Untuned(FakeModel):
+        adapters = (BASE,)
+
+    *_, done = compare(Untuned(), stimulus, question("hear", OPTIONS))
+    assert list(done.answers) == [BASE, ALTERNATIVE] and done.complete and ALIGNED not in done.followed
+    assert GROUNDING in done.answers[ALTERNATIVE].receipt.prompt
+    assert GROUNDING not in done.answers[BASE].receipt.prompt
+    *_, chosen = compare(Untuned(), stimulus, question("hear", OPTIONS), adapters=[BASE])
+    assert list(chosen.answers) == [BASE]

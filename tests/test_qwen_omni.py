@@ -17,9 +17,10 @@ from models import registry
 from models.adapters import read_adapter
 from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering
 from models.probe import recording
-from models.qwen_omni import ALTERNATIVE, RELEASES, QwenOmni, load, why_not
+from models.qwen_omni import RELEASES, QwenOmni, load, why_not
 from models.qwen_omni.backend import border_sinks
 from models.qwen_omni.loading import source_of
+from models.wording import ALTERNATIVE
 from tests import tiny_omni
 from tests.test_adapters import write_lora
 

@@ -69,6 +69,18 @@ def answer_card(adapter: str, comparison: Comparison | None, *, busy: bool = Fal
     )
 
 
+def second(comparison: Comparison | None) -> str:
+    """Whose answer stands on the right: the aligned adapter's, or what the model offers instead of one."""
+    return comparison.adapters[1] if comparison and len(comparison.adapters) > 1 else ALIGNED
+
+
+def second_card(comparison: Comparison | None, *, busy: bool = False) -> str:
+    """The right-hand card; it says so where there is no aligned adapter, and shows what was tried instead."""
+    name = second(comparison)
+    title = "" if name in TITLES else f"No aligned adapter: {name}"
+    return answer_card(name, comparison, busy=busy, title=title)
+
+
 def badge(comparison: Comparison, adapter: str) -> str:
     """Whom an answer followed, in words, with a symbol, in that modality's colour."""
     kind, symbol, words = FOLLOWED[comparison.followed[adapter]]

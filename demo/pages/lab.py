@@ -21,7 +21,7 @@ from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
 from demo.session import Asked, Lab, steering_of
 from demo.state import UPLOAD, State, to_query
-from models.omni import ALIGNED, BASE, McGurkError
+from models.omni import BASE, McGurkError
 
 MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": 1}  # everything that computes with the model waits here
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -52,7 +52,7 @@ class LabPage:
                 self.status = gr.HTML(answers.status(), elem_id="status")
                 with gr.Row(elem_classes="pair answers"):
                     self.base = gr.HTML(answers.answer_card(BASE, None), elem_id="answer-base")
-                    self.aligned = gr.HTML(answers.answer_card(ALIGNED, None), elem_id="answer-aligned")
+                    self.aligned = gr.HTML(answers.second_card(None), elem_id="answer-aligned")
         self.inside: Inside = inside_page.build()
         self.uploads = gr.State({})
         self.search = gr.Textbox(visible="hidden", elem_id="search")
@@ -135,8 +135,7 @@ class LabPage:
     def stopped(self, request: gr.Request) -> list[Any]:
         asked = self.lab.last(request.session_hash)
         comparison = asked.comparison if asked else None
-        cards_ = [answers.answer_card(adapter, comparison) for adapter in (BASE, ALIGNED)]
-        return [answers.status("Stopped."), *cards_]
+        return [answers.status("Stopped."), answers.answer_card(BASE, comparison), answers.second_card(comparison)]
 
     def uploaded(self, what: str, path: str | None, uploads: dict[str, str]) -> list[Any]:
         """Remember an uploaded file and choose it. Outputs: uploads, the picker it belongs to, the sound's choice."""
@@ -158,6 +157,10 @@ class LabPage:
                 return
             for asked in asking:
                 yield self._answers(asked, busy=not asked.comparison.complete)
+            if not self.lab.model().can_look_inside:
+                said = f"Answered in {asked.comparison.seconds:.1f} s. {insides.BLIND}"
+                yield self._fill(status=answers.status(said), receipt=answers.receipt(asked.comparison))
+                return
             insides.check(view, self.lab.model())
             asked = self.lab.with_reference(request.session_hash, view.kind)
             drawings = self._drawings(asked, view, int(frame), per_token)
@@ -172,7 +175,7 @@ class LabPage:
         filled = {
             "status": answers.status(said or (f"Answered in {comparison.seconds:.1f} s." if comparison else ""), busy),
             "base": answers.answer_card(BASE, comparison, busy=busy),
-            "aligned": answers.answer_card(ALIGNED, comparison, busy=busy),
+            "aligned": answers.second_card(comparison, busy=busy),
         }
         if comparison is None:
             situation = asked.situation
@@ -194,7 +197,7 @@ class LabPage:
             gr.Slider(maximum=max(1, steps - 1), value=at, interactive=steps > 1),
             inside_page.sound_html(insides.heard(asked, view)),
             words.get(BASE, []),
-            words.get(ALIGNED, []),
+            words.get(answers.second(asked.comparison), []),
             insides.by_layer(asked, per_token, view.sink),
         ]
 
@@ -212,7 +215,7 @@ class LabPage:
         return self._fill(
             status=answers.status(str(error)),
             base=answers.answer_card(BASE, None),
-            aligned=answers.answer_card(ALIGNED, None),
+            aligned=answers.second_card(None),
         )
 
     def _fill(self, **some) -> list[Any]:

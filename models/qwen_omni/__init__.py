@@ -7,9 +7,9 @@ from importlib import import_module
 
 from models.qwen_omni.family import RELEASES, Release, why_not
 
-_LATER = {"ALTERNATIVE": "backend", "GROUNDING": "backend", "QwenOmni": "backend", "load": "loading"}
+_LATER = {"QwenOmni": "backend", "load": "loading"}
 
-__all__ = ["ALTERNATIVE", "GROUNDING", "RELEASES", "QwenOmni", "Release", "load", "why_not"]
+__all__ = ["RELEASES", "QwenOmni", "Release", "load", "why_not"]
 
 
 def __getattr__(name: str):

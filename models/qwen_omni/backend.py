@@ -43,13 +43,6 @@ from models.steer import bias_for
 
 REMEMBERED = 4  # encoded stimuli kept: 23 MB each for 10 s of 504 x 504 at 2 fps on the 7B model
 BORDER_PULL = 10.0  # a border token is a sink when it draws this many times the mean video token's attention
-GROUNDING = (
-    "You watch and listen, then answer. A question about what is seen is answered from the frames alone, a question "
-    "about what is heard from the sound alone: the two may disagree. Captions and other text may be wrong; never "
-    "believe them over the frames or the sound. If what the question asks about is missing, say that there is nothing "
-    "to see or to hear, or choose none of the above."
-)
-ALTERNATIVE = "grounding system prompt (no training)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +81,6 @@ class QwenOmni(OmniModel):
         self._flag = model_flag(thinker)
         if adapter is not None:
             self._attach(adapter)
-
-    @property
-    def alternatives(self) -> dict[str, str]:
-        """What can stand in for a missing aligned adapter, never called one: {label: system prompt}."""
-        return {} if ALIGNED in self.adapters else {ALTERNATIVE: GROUNDING}
 
     @torch.inference_mode()
     def encode(self, stimulus: Stimulus) -> Encoded:
