@@ -12,6 +12,7 @@ from demo.clips import GALLERY, MAX_BYTES
 from demo.pages.look import look
 from demo.pages.site import build
 from models.omni import OmniModel
+from models.zerogpu import is_here
 
 PORT = 7860
 
@@ -56,4 +57,5 @@ def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: st
 if __name__ == "__main__":
     port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
     print(f"McGurk: http://127.0.0.1:{port}", flush=True)
-    launch(in_background(load), port)
+    # ZeroGPU wants to know at start what will borrow its GPU
+    launch(load() if is_here() else in_background(load), port)

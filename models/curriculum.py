@@ -182,7 +182,7 @@ class Course:
 
     def _aligned(self, rng, i, frames, shuffled, long_text) -> Lesson:
         picture, seen = self._pick(rng, self.catalogue.pictures, None, shuffled)
-        situation = str(rng.choice(["swap", "agree", "missing"], p=[0.60, 0.15, 0.25]))
+        situation = str(rng.choice(["swap", "agree", "missing"], p=[0.55, 0.15, 0.30]))
         sound, heard = self._pick(rng, self.catalogue.sounds, seen if situation == "agree" else None, shuffled)
         if not shuffled and situation != "agree" and heard == seen:
             situation = "agree"
@@ -194,7 +194,7 @@ class Course:
             heard = self.catalogue.class_names.get(sound, heard)
             situation = "agree" if seen == heard else situation
         if situation == "missing":
-            blank = BLANK if rng.random() < 0.6 else None
+            blank = BLANK if rng.random() < 0.5 else None
             if rng.random() < 0.5:
                 picture, seen = blank, None
             else:

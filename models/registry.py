@@ -12,6 +12,7 @@ from pathlib import Path
 
 from models.omni import ALIGNED, BASE, McGurkError, OmniModel
 from models.qwen_omni import RELEASES, Release, why_not
+from models.zerogpu import Borrower, is_here
 
 GB = 1000**3  # bytes
 MINI_WEIGHTS = Path(__file__).parent / "mini" / "weights"
@@ -75,17 +76,19 @@ def _load_fake() -> OmniModel:
     return FakeModel()
 
 
+def _load_qwen_omni(name: str) -> OmniModel:
+    """MCGURK_ADAPTER: folder or hub id of the aligned LoRA; MCGURK_FOUR_BIT=1: weights in four bits."""
+    from models.qwen_omni import load
+
+    four_bit = os.environ.get("MCGURK_FOUR_BIT", "") not in ("", "0")
+    return load(name, adapter=os.environ.get("MCGURK_ADAPTER") or None, four_bit=four_bit)
+
+
 def _qwen_omni(name: str, release: Release) -> Entry:
-    """A released Qwen-Omni; MCGURK_ADAPTER names the folder or hub id of its aligned LoRA."""
-
-    def load() -> OmniModel:
-        from models.qwen_omni import load
-
-        return load(name, adapter=os.environ.get("MCGURK_ADAPTER") or None)
-
+    """A released Qwen-Omni, with the aligned LoRA that MCGURK_ADAPTER names."""
     about = f"{release.hub}, thinker only{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
     memory = release.gigabytes()
-    return Entry(name, about, memory, f"a GPU with {memory:.0f} GB", load, lambda: why_not(name))
+    return Entry(name, about, memory, f"a GPU with {memory:.0f} GB", lambda: _load_qwen_omni(name), lambda: why_not(name))
 
 
 def _load_server() -> OmniModel:
@@ -134,15 +137,26 @@ MODELS: dict[str, Entry] = {
 
 
 def entry(name: str) -> Entry:
-    """The registry's entry. Raises McGurkError for a name it does not have."""
-    if name not in MODELS:
-        raise McGurkError(f"There is no model {name!r}: choose one of {', '.join(MODELS)}.")
-    return MODELS[name]
+    """The registry's entry; for a folder or a hub id (owner/name), a Qwen-Omni loaded from there.
+
+    Raises McGurkError for any other name.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    if Path(name).is_dir() or name.count("/") == 1:
+        return Entry(name, "a Qwen-Omni of your own", 0.0, "a GPU", lambda: _load_qwen_omni(name), lambda: "")
+    raise McGurkError(
+        f"There is no model {name!r}: choose one of {', '.join(MODELS)}, or give a folder or a hub id (owner/name)."
+    )
 
 
 def load_model(name: str) -> OmniModel:
-    """Load a model. Raises McGurkError for an unknown name or a model that can't run here."""
+    """Load a model; on a ZeroGPU Space one that borrows the GPU for each answer.
+
+    Raises McGurkError for an unknown name or a model that can't run here.
+    """
     found = entry(name)
     if obstacle := found.obstacle():
         raise McGurkError(f"The model {name!r} can't run here. {obstacle}")
-    return found.load()
+    model = found.load()
+    return Borrower(model) if is_here() else model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, wanted
 from models.omni import ALIGNED, BASE, McGurkError
 from models.probe import PROBE
 
-BATCH = 4  # packed sequences of four questions each
+BATCH = 4  # packed sequences of four questions each, shared by all processes
 RATES = {BASE: 6e-4, ALIGNED: 6e-4}  # peak learning rate of the LoRA
 PROJECTOR_RATE = 1e-3
 STEPS = {BASE: 900, ALIGNED: 1800}
@@ -126,6 +127,9 @@ def examine(model, lessons: MiniLessons, batch: int = BATCH) -> dict[str, dict[s
 def train(options: argparse.Namespace) -> None:
     """Train one course and write its adapter (and, for base, the projectors)."""
     torch.manual_seed(options.seed)
+    share = options.batch // int(os.environ.get("WORLD_SIZE", "1"))
+    if not share:
+        raise McGurkError(f"A batch of {options.batch} can't be shared by {os.environ['WORLD_SIZE']} processes.")
     model = prepare(options.course, options.base, torch.bfloat16, PROBE if options.attention_loss else "sdpa")
     processor = checkpoint.load_processor()
     features = compute(options.data)
@@ -133,11 +137,12 @@ def train(options: argparse.Namespace) -> None:
     course = Course(options.course, shelf, options.seed, options.shuffled, group=options.batch)
     lessons = MiniLessons(features, course, model.get_base_model(), processor, options.steps * options.batch, tops)
     arguments = TrainingArguments(
-        output_dir=str(options.runs), max_steps=options.steps, per_device_train_batch_size=options.batch,
+        output_dir=str(options.runs), max_steps=options.steps, per_device_train_batch_size=share,
         learning_rate=options.rate, lr_scheduler_type="cosine", warmup_steps=40, max_grad_norm=1.0,
         bf16=True, use_cpu=not torch.cuda.is_available(), train_sampling_strategy="sequential",
         logging_steps=10, save_steps=options.save_steps, save_total_limit=1, report_to=[], seed=options.seed,
-        remove_unused_columns=False, dataloader_num_workers=0,
+        remove_unused_columns=False, dataloader_num_workers=0, ddp_backend=None if torch.cuda.is_available() else "gloo",
+        ddp_find_unused_parameters=options.course == BASE,  # a batch may leave the projectors' residual out
     )  # fmt: skip
     optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))
     trainer = AnswerTrainer(
@@ -147,8 +152,9 @@ def train(options: argparse.Namespace) -> None:
     options.runs.mkdir(parents=True, exist_ok=True)
     resume = any(options.runs.glob("checkpoint-*")) and not options.restart
     trainer.train(resume_from_checkpoint=resume)
-    write(model, options.course, options.runs)
-    print(f"Written to {options.runs}", file=sys.stderr)
+    if trainer.is_world_process_zero():
+        write(model, options.course, options.runs)
+        print(f"Written to {options.runs}", file=sys.stderr)
 
 
 def exam(options: argparse.Namespace) -> None:

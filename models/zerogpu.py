@@ -1,13 +1,15 @@
-"""Asks a ZeroGPU Space for its GPU while a function runs; anywhere else it does nothing.
+"""Borrows a ZeroGPU Space's GPU while a model answers; anywhere else it does nothing.
 
-Knows the `spaces` package, if it is there, and how long an answer takes. Does not know which function it wraps.
+Knows the `spaces` package, if it is there, and how long an answer takes. Does not know which model it lends to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from models.omni import Answer, OmniModel, Stimulus
 
 Function = TypeVar("Function", bound=Callable)
 
@@ -15,6 +17,9 @@ Function = TypeVar("Function", bound=Callable)
 LOADING, LONGEST = 15.0, 120.0  # s: weights onto the GPU, longest answer
 TOKENS_A_SECOND = 6_000.0  # prompt tokens read a second, towers included
 SECONDS_A_TOKEN = 0.05  # to write one
+PATCH = 28  # pixels, each side of what becomes one visual token; two frames share it
+SOUND_TOKENS = 25  # a second
+LETTERS = 4  # of text a token
 
 
 def estimate(prompt_tokens: int, new_tokens: int = 24, answers: int = 2) -> float:
@@ -30,10 +35,52 @@ def gpu(duration: Callable[..., float] | float = 60.0) -> Callable[[Function], F
     """
 
     def decorate(function: Function) -> Function:
-        if find_spec("spaces") is None:
+        if not is_here():
             return function
         import spaces
 
         return spaces.GPU(duration=duration)(function)
 
     return decorate
+
+
+def prompt_tokens(stimulus: Stimulus, question: str = "") -> int:
+    """About how many tokens a Qwen-Omni reads of a stimulus and a question."""
+    frames, height, width = (0, 0, 0) if stimulus.frames is None else stimulus.frames.shape[:3]
+    seen = (frames + 1) // 2 * (height // PATCH) * (width // PATCH)
+    heard = 0 if stimulus.waveform is None else SOUND_TOKENS * stimulus.duration
+    return int(seen + heard + len(stimulus.text + question) / LETTERS)
+
+
+def is_here() -> bool:
+    """Whether the `spaces` package is present."""
+    return find_spec("spaces") is not None
+
+
+class Borrower(OmniModel):
+    """A model that runs wherever `spaces` runs it: a process of its own, which takes and gives back plain values.
+
+    Encoding belongs to the same loan as answering, so encode() only hands the stimulus on.
+    """
+
+    def __init__(self, model: OmniModel):
+        self.name, self.adapters, self.can_look_inside = model.name, model.adapters, model.can_look_inside
+        self.layers, self.heads = model.layers, model.heads
+
+        def lend(stimulus: Stimulus, question: str, options: tuple, how: dict) -> Iterator[tuple[str, Answer]]:
+            yield from model.answer(model.encode(stimulus), question, options, **how)
+
+        def seconds(stimulus: Stimulus, question: str, options: tuple, how: dict) -> float:
+            answers = len(how.get("adapters") or model.adapters)
+            return estimate(prompt_tokens(stimulus, question), how.get("max_new_tokens", 24), answers)
+
+        self._lend = gpu(seconds)(lend)
+
+    def encode(self, stimulus: Stimulus) -> Stimulus:
+        return stimulus
+
+    def answer(
+        self, encoded: Stimulus, question: str, options: Sequence[str] = (), **how: Any
+    ) -> Iterator[tuple[str, Answer]]:
+        """See OmniModel.answer."""
+        yield from self._lend(encoded, question, tuple(options), how)

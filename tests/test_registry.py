@@ -32,3 +32,22 @@ def test_memory_is_compared_with_what_is_free(monkeypatch):
 def test_concepts_held_out_of_training_are_plain_names():
     assert "vacuum cleaner" in registry.entry("mini").held_out()
     assert registry.entry("fake").held_out() == frozenset()
+
+
+def test_a_folder_or_a_hub_id_is_a_qwen_omni_of_ones_own(tmp_path, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(registry, "_load_qwen_omni", lambda name: loaded.append(name) or FakeModel())
+    for name in (str(tmp_path), "owner/name"):
+        assert registry.load_model(name).name == "fake"
+    assert loaded == [str(tmp_path), "owner/name"]
+
+
+def test_adapter_and_four_bits_come_from_the_environment(monkeypatch):
+    from models import qwen_omni
+
+    asked = {}
+    monkeypatch.setattr(qwen_omni, "load", lambda name, **how: asked.update(how, name=name) or FakeModel())
+    monkeypatch.setenv("MCGURK_ADAPTER", "owner/adapter")
+    monkeypatch.setenv("MCGURK_FOUR_BIT", "1")
+    registry.load_model("owner/name")
+    assert asked == {"name": "owner/name", "adapter": "owner/adapter", "four_bit": True}

@@ -4,7 +4,19 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from models import zerogpu
+import numpy as np
+
+from models import registry, zerogpu
+from models.fake import FakeModel
+from models.omni import Stimulus
+
+
+def pretend(monkeypatch, grant) -> None:
+    """Put a `spaces` package in place whose GPU() is `grant`."""
+    spaces = ModuleType("spaces")
+    spaces.__spec__ = ModuleSpec("spaces", None)
+    spaces.GPU = grant
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
 
 
 def test_without_the_package_the_function_is_left_as_it_is():
@@ -15,8 +27,6 @@ def test_without_the_package_the_function_is_left_as_it_is():
 
 
 def test_with_the_package_its_decorator_gets_the_estimate(monkeypatch):
-    spaces = ModuleType("spaces")
-    spaces.__spec__ = ModuleSpec("spaces", None)
     asked = []
 
     def grant(duration):
@@ -29,8 +39,7 @@ def test_with_the_package_its_decorator_gets_the_estimate(monkeypatch):
 
         return decorate
 
-    spaces.GPU = grant
-    monkeypatch.setitem(sys.modules, "spaces", spaces)
+    pretend(monkeypatch, grant)
 
     @zerogpu.gpu(lambda tokens: zerogpu.estimate(tokens))
     def answer(tokens):
@@ -44,3 +53,34 @@ def test_the_estimate_grows_with_the_prompt_up_to_what_is_granted():
     short, long = zerogpu.estimate(1_000), zerogpu.estimate(14_000)
     assert zerogpu.LOADING < short < long < zerogpu.LONGEST
     assert zerogpu.estimate(10**9) == zerogpu.LONGEST
+
+
+def test_a_borrower_answers_as_the_model_does_and_asks_for_enough_seconds(monkeypatch):
+    asked = []
+
+    def grant(duration):
+        def decorate(function):
+            def granted(*arguments):
+                asked.append(duration(*arguments))
+                yield from function(*arguments)
+
+            return granted
+
+        return decorate
+
+    pretend(monkeypatch, grant)
+    model = registry.load_model("fake")
+    assert isinstance(model, zerogpu.Borrower)
+    frames = np.zeros((16, 504, 504, 3), np.uint8)
+    stimulus = Stimulus(frames, 2.0, np.zeros(128_000, np.float32), seen="cello", heard="rain")
+    own = FakeModel().ask(stimulus, "What do you hear?", ("cello", "rain"))
+    lent = model.ask(stimulus, "What do you hear?", ("cello", "rain"))
+    assert {name: answer.text for name, answer in lent.items()} == {name: answer.text for name, answer in own.items()}
+    assert (model.layers, model.heads, model.adapters) == (FakeModel().layers, FakeModel().heads, FakeModel().adapters)
+    assert asked == [zerogpu.estimate(zerogpu.prompt_tokens(stimulus, "What do you hear?"), 24, 2)]
+
+
+def test_tokens_are_estimated_from_what_is_shown_played_and_written():
+    frames = np.zeros((16, 504, 504, 3), np.uint8)
+    assert zerogpu.prompt_tokens(Stimulus(frames, 2.0, None)) == 8 * 18 * 18
+    assert zerogpu.prompt_tokens(Stimulus(None, 1.0, np.zeros(16_000, np.float32), text="a" * 40)) == 25 + 10

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from demo import conflicts, questions
-from demo.bench.conditions import CLIP, CONDITIONS, Condition, Scene
+from demo.bench.conditions import CLIP, CONDITIONS, EFFECT_CONDITIONS, Condition, Scene
 from demo.bench.material import Material
 from demo.bench.measures import implicit_alignment
 from demo.bench.sampling import Case
@@ -92,20 +92,21 @@ def ask(
         },
         "hidden_tokens": len(steering.blocked) if steering else 0,
         "answers": {
-            adapter: _answer(answer, posed) | _alignment(model, encoded, question, adapter, attention)
+            adapter: _answer(answer, posed) | _alignment(model, encoded, posed, adapter, attention)
             for adapter, answer in given.items()
         },
     }
 
 
-def _alignment(model: OmniModel, encoded: Any, question: Question, adapter: str, wanted: bool) -> dict[str, Any]:
+def _alignment(model: OmniModel, encoded: Any, posed: Posed, adapter: str, wanted: bool) -> dict[str, Any]:
     """The implicit alignment score per layer, if the model offers hidden_states(encoded, question, adapter).
 
-    That optional method returns (states: layers x T x width, TokenMap of the T positions of the prompt).
+    That optional method returns (states: layers x T x width, TokenMap of the T positions of the prompt). It is one more
+    pass, so it is asked for only where the effect of the question is measured too.
     """
-    if not wanted or not hasattr(model, "hidden_states"):
+    if not wanted or posed.case.condition not in EFFECT_CONDITIONS or not hasattr(model, "hidden_states"):
         return {}
-    states, tokens = model.hidden_states(encoded, question.prompt, adapter)
+    states, tokens = model.hidden_states(encoded, posed.question.prompt, adapter)
     perceptual, textual = tokens.positions(*MEDIA), tokens.positions(Kind.QUESTION, Kind.INJECTED)
     if not len(perceptual) or not len(textual):
         return {}

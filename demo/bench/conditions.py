@@ -240,6 +240,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "avh": tuple(id for id, condition in CONDITIONS.items() if condition.own_questions),
     "all": tuple(id for id, condition in CONDITIONS.items() if not condition.own_questions),
 }
+EFFECT_CONDITIONS = ("aligned", "swap")  # where visual and audio questions are compared inside the model
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:

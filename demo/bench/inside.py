@@ -14,9 +14,9 @@ import numpy as np
 
 from demo.bench import measures
 from demo.bench.asking import MEDIA, unpacked
+from demo.bench.conditions import EFFECT_CONDITIONS
 from models.omni import Kind
 
-EFFECT_CONDITIONS = ("aligned", "swap")
 Sample = dict[str, Any]
 
 

@@ -38,17 +38,22 @@ from models.omni import (
     Receipt,
     Steering,
     Stimulus,
+    TokenMap,
 )
 from models.probe import PROBE, Recorder, paused, recording, steering
 from models.steer import bias_for
 
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
+READ = 8  # keys and values kept of media that an adapter has read, about 12 MB each
 PERCEIVED = 5  # classes reported of each encoder
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A stimulus as `mini` sees it: media tokens (N x hidden), frame times (s), number of sound patches."""
+    """A stimulus as `mini` sees it: media tokens (N x hidden), frame times (s), number of sound patches.
+
+    media: digests of what was seen and heard, the same for the same pixels and samples.
+    """
 
     stimulus: Stimulus
     vision: Tensor | None
@@ -56,6 +61,7 @@ class Encoded:
     frame_times: np.ndarray
     patches: int
     perceived: dict[str, list[tuple[str, float]]]
+    media: tuple[bytes, bytes]
 
 
 def fast_dtype() -> torch.dtype:
@@ -86,6 +92,7 @@ class Mini(OmniModel):
         self._lock = threading.Lock()
         self._pictures: OrderedDict = OrderedDict()
         self._sounds: OrderedDict = OrderedDict()
+        self._prefixes: OrderedDict = OrderedDict()
         self._refuse_inert()
 
     @torch.inference_mode()
@@ -93,20 +100,19 @@ class Mini(OmniModel):
         """Run EfficientNet on at most 8 frames and YAMNet on the sound, or recall them."""
         pixels, times = self.processor.pixels(stimulus)
         waveform = stimulus.waveform if stimulus.waveform is not None and len(stimulus.waveform) else None
-        vision, seen = self._recall(self._pictures, pixels, self._see) if pixels is not None else (None, [])
-        sound, heard = self._recall(self._sounds, waveform, self._hear) if waveform is not None else (None, [])
+        picture, (vision, seen) = self._recall(self._pictures, pixels, self._see)
+        sounding, (sound, heard) = self._recall(self._sounds, waveform, self._hear)
         patches = 0 if sound is None else len(sound) // 6
-        return Encoded(stimulus, vision, sound, times, patches, {"picture": seen, "sound": heard})
+        perceived = {"picture": seen, "sound": heard}
+        return Encoded(stimulus, vision, sound, times, patches, perceived, (picture, sounding))
 
-    def _recall(self, shelf: OrderedDict, media: np.ndarray, encode: Callable):
+    def _recall(self, shelf: OrderedDict, media: np.ndarray | None, encode: Callable):
+        """Digest of the media, and what `encode` makes of them, now or earlier."""
+        if media is None:
+            return b"", (None, [])
         key = hashlib.blake2b(np.ascontiguousarray(media).tobytes(), digest_size=16).digest()
         with self._lock:
-            if key not in shelf:
-                shelf[key] = encode(media)
-            shelf.move_to_end(key)
-            while len(shelf) > REMEMBERED:
-                shelf.popitem(last=False)
-            return shelf[key]
+            return key, _kept(shelf, key, lambda: encode(media), REMEMBERED)
 
     def _see(self, pixels: np.ndarray) -> tuple[Tensor, list]:
         features = self.inner.vision(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
@@ -148,7 +154,7 @@ class Mini(OmniModel):
             started = time.perf_counter()
             with self._lock, self._using(adapter):
                 text, scores, recorder, written = self._run(
-                    encoded, prompt, options, attention, steering, max_new_tokens
+                    adapter, encoded, prompt, options, attention, steering, max_new_tokens
                 )
             yield (
                 adapter,
@@ -168,19 +174,39 @@ class Mini(OmniModel):
             stack.enter_context(self.tuned.disable_adapter())
         return stack
 
-    def _run(self, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens):
+    def _run(self, adapter, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens):
         """Prefill, score the options in one pass, then write greedily."""
-        ids = torch.from_numpy(prompt.ids)[None].to(self.device)
-        embeddings = self.inner.embed(ids, encoded.vision, encoded.sound)
-        cache = DynamicCache(config=self.inner.config.text_config)
         with ExitStack() as stack:
             recorder = stack.enter_context(recording(self.text_layers)) if attention else None
             stack.enter_context(steering(bias_for(intervention, prompt.tokens, self.text_layers)))
-            logits = self._forward(cache, inputs_embeds=embeddings)[0, -1]
+            with paused():
+                cache, start = self._read_media(adapter, encoded, prompt, recall=intervention is None)
+            words = torch.from_numpy(prompt.ids[start:])[None].to(self.device)
+            logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
             with paused():
                 scores = self._score(cache, logits, options)
             written = self._write(cache, logits, max_new_tokens)
         return self.processor.tokenizer.decode(written, skip_special_tokens=True).strip(), scores, recorder, written
+
+    def _read_media(self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool) -> tuple[DynamicCache, int]:
+        """(a cache that has read the prompt up to its first word, where that is).
+
+        Everything before is the same for every question about the same media, so its keys and values are kept.
+        """
+        start = int(prompt.tokens.positions(Kind.QUESTION, Kind.INJECTED)[0])
+
+        def read() -> list[tuple[Tensor, Tensor]]:
+            cache = DynamicCache(config=self.inner.config.text_config)
+            ids = torch.from_numpy(prompt.ids[:start])[None].to(self.device)
+            self._forward(cache, inputs_embeds=self.inner.embed(ids, encoded.vision, encoded.sound))
+            return [(layer.keys, layer.values) for layer in cache.layers]
+
+        key = (adapter, encoded.media, prompt.ids[:start].tobytes())
+        past = _kept(self._prefixes, key, read, READ) if recall else read()
+        cache = DynamicCache(config=self.inner.config.text_config)
+        for layer, (keys, values) in enumerate(past):
+            cache.update(keys, values, layer)
+        return cache, start
 
     def _forward(self, cache: DynamicCache, keep: int = 1, **inputs) -> Tensor:
         """Logits (1 x keep x vocabulary, float32) of the last `keep` positions."""
@@ -263,6 +289,21 @@ class Mini(OmniModel):
         )
 
     @torch.inference_mode()
+    def hidden_states(self, encoded: Encoded, question: str, adapter: str) -> tuple[np.ndarray, TokenMap]:
+        """(float32 states after each layer, the last normed, layers x T x hidden; the T positions' TokenMap) of a prompt."""
+        prompt = self.processor.prompt(
+            question, encoded.frame_times, encoded.patches,
+            text=encoded.stimulus.text, text_position=encoded.stimulus.text_position,
+        )  # fmt: skip
+        ids = torch.from_numpy(prompt.ids)[None].to(self.device)
+        with self._lock, self._using(adapter):
+            embeddings = self.inner.embed(ids, encoded.vision, encoded.sound)
+            output = self.inner.language_model.model(
+                inputs_embeds=embeddings, use_cache=False, output_hidden_states=True
+            )
+        return torch.cat(output.hidden_states[1:]).float().cpu().numpy(), prompt.tokens
+
+    @torch.inference_mode()
     def _refuse_inert(self) -> None:
         """Raise McGurkError if the aligned adapter leaves the logits as they are."""
         ids = torch.tensor([self.processor.tokenizer.encode("What do you hear?")], device=self.device)
@@ -280,3 +321,13 @@ class Mini(OmniModel):
 def _top(scores: Tensor, names: Sequence[str]) -> list[tuple[str, float]]:
     best = scores.float().topk(PERCEIVED)
     return [(names[i], round(s, 4)) for s, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+
+
+def _kept(shelf: OrderedDict, key, make: Callable, most: int):
+    """The shelf's value of a key, made if it is not there; the least recently used beyond `most` is dropped."""
+    if key not in shelf:
+        shelf[key] = make()
+    shelf.move_to_end(key)
+    while len(shelf) > most:
+        shelf.popitem(last=False)
+    return shelf[key]

@@ -22,6 +22,8 @@ from models.omni import Kind
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 RESIDUAL_DROPPED = 0.3  # share of lessons read without the learned residual, so that soft words stay legible
+PASTED = 0.25  # share of frames that show the picture small on grey, beyond its turn among the views: learn where it is
+SURROUNDED = 0.5  # share of sounds that stand in a longer silence
 GENERIC = frozenset({
     "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
     "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
@@ -59,7 +61,7 @@ class MiniLessons(Dataset):
             return torch.zeros(0, 7, 7, 1280, dtype=torch.float16)
         if lesson.picture == BLANK:
             return self.features.black[int(rng.integers(BLANKS))].expand(lesson.frames, -1, -1, -1)
-        chosen = rng.integers(0, VIEWS, lesson.frames)
+        chosen = np.where(rng.random(lesson.frames) < PASTED, VIEWS - 1, rng.integers(0, VIEWS, lesson.frames))
         if rng.random() < 0.5:
             chosen[:] = chosen[0]  # a still camera
         return self.features.images[lesson.picture][torch.from_numpy(chosen)]
@@ -72,8 +74,8 @@ class MiniLessons(Dataset):
         take = self.features.sounds[lesson.sound][int(rng.integers(TAKES))]
         start = int(rng.integers(0, max(len(take) - lesson.patches, 0) + 1))
         heard = take[start : start + lesson.patches]
-        if rng.random() < 0.25:  # a sound in a longer silence: learn where it is
-            before, after = rng.integers(0, 4, 2)
+        if rng.random() < SURROUNDED:  # a sound in a longer silence: learn where it is
+            before, after = rng.integers(0, 6, 2)
             quiet = self.features.silence[int(rng.integers(3))]
             heard = torch.cat([quiet[:before], heard, quiet[:after]])
         return heard

@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from models.omni import McGurkError
 
 GB = 1000**3  # bytes
-PROMPT_GB = 4.0  # beside the weights: 10 s of 504 x 504 at 8 fps (13,000 tokens), two answers in one batch
+HEAD = 128  # width of an attention head, in every release
+ANSWERS = 2  # base and aligned, in one batch
 NEEDED = "install what a GPU machine needs with `pip install -r requirements-gpu.txt`"
 
 
@@ -50,22 +51,40 @@ FAMILIES = (
 
 @dataclass(frozen=True)
 class Release:
-    """A checkpoint that can be named on the command line."""
+    """A checkpoint that can be named on the command line, and the sizes its memory depends on."""
 
     hub: str
     parameters: float  # billions in the thinker, towers included
+    layers: int
+    key_heads: int  # heads of keys and values, each HEAD wide
+    hidden: int
+    inner: int  # width of the feed-forward, of all experts that read a token
     note: str = ""
 
-    def gigabytes(self, four_bit: bool = False) -> float:
-        """GB of GPU memory it needs while it answers: weights in bfloat16 or four bits, and the prompt."""
-        return round(self.parameters * (0.6 if four_bit else 2.0) + PROMPT_GB, 1)
+    def gigabytes(self, four_bit: bool = False, tokens: int | None = None) -> float:
+        """GB of GPU memory needed to answer twice in one batch: weights in bfloat16 or four bits, and the prompt.
+
+        tokens: of the prompt, by default 10 s at 8 fps. Counted, not measured: keys and values of every layer, and
+        while the prompt is read one layer's feed-forward (three times `inner`) and six times `hidden`, all bfloat16.
+        """
+        cache = 2 * self.layers * self.key_heads * HEAD
+        bytes_a_token = 2 * (cache + 3 * self.inner + 6 * self.hidden)
+        prompt = ANSWERS * (tokens or clip_tokens(10, 8)) * bytes_a_token / GB
+        return round(self.parameters * (0.6 if four_bit else 2.0) + prompt, 1)
 
 
 RELEASES = {
-    "qwen2.5-omni-3b": Release("Qwen/Qwen2.5-Omni-3B", 4.7),
-    "qwen2.5-omni-7b": Release("Qwen/Qwen2.5-Omni-7B", 8.9),
-    "qwen3-omni-30b-a3b": Release("Qwen/Qwen3-Omni-30B-A3B-Instruct", 31.7, "3 billion parameters active a token"),
+    "qwen2.5-omni-3b": Release("Qwen/Qwen2.5-Omni-3B", 4.7, 36, 2, 2048, 11008),
+    "qwen2.5-omni-7b": Release("Qwen/Qwen2.5-Omni-7B", 8.9, 28, 4, 3584, 18944),
+    "qwen3-omni-30b-a3b": Release(
+        "Qwen/Qwen3-Omni-30B-A3B-Instruct", 31.7, 48, 4, 2048, 8 * 768, "3 billion parameters active a token"
+    ),
 }
+
+
+def clip_tokens(seconds: float, fps: float, side: int = 504) -> int:
+    """Prompt tokens of a clip in square frames: one a 28 x 28 patch of two frames, 25 a second of sound (Qwen2.5)."""
+    return round(seconds * (fps / 2 * (side // 28) ** 2 + 25))
 
 
 def family_of(model_type: str) -> Family:
