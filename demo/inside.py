@@ -90,7 +90,8 @@ def heard(asked: Asked, view: View) -> sound.SoundPicture | None:
             lanes[TITLES.get(adapter, adapter)] = np.nan_to_num(weights), spans
     if stimulus.duration <= 0:
         return None
-    return sound.sound_picture(stimulus.waveform, lanes, seconds=stimulus.duration)
+    number = "{:.1f} ×" if view.kind == maps.RELATIVE else "{:.1%}"
+    return sound.sound_picture(stimulus.waveform, lanes, seconds=stimulus.duration, number=number)
 
 
 def read(asked: Asked, view: View) -> dict[str, list[tuple[str, float | None]]]:
@@ -98,7 +99,8 @@ def read(asked: Asked, view: View) -> dict[str, list[tuple[str, float | None]]]:
     weighed = {}
     for adapter, attention in _attentions(asked).items():
         reference = _reference(asked, view, adapter)
-        weighed[adapter] = maps.weights(attention, reference=reference, signed=view.kind != maps.RAW, **view.how)
+        weight = maps.weights(attention, reference=reference, signed=view.kind != maps.RAW, **view.how)
+        weighed[adapter] = _doublings(weight) if view.kind == maps.RELATIVE else weight
     attentions = _attentions(asked)
     scale = max(
         (words.word_scale(attentions[adapter].tokens, weight) for adapter, weight in weighed.items()), default=1.0
@@ -173,6 +175,11 @@ def _attentions(asked: Asked) -> dict[str, Attention]:
 
 def _reference(asked: Asked, view: View, adapter: str) -> Attention | None:
     return asked.references.get(view.kind, {}).get(adapter)
+
+
+def _doublings(ratios: np.ndarray) -> np.ndarray:
+    """Ratios as doublings, so that half as much is shaded as strongly as twice as much."""
+    return np.log2(np.clip(ratios, 2.0**-10, 2.0**10))
 
 
 def _listed(values: np.ndarray) -> list:

@@ -88,7 +88,8 @@ def _qwen_omni(name: str, release: Release) -> Entry:
     """A released Qwen-Omni, with the aligned LoRA that MCGURK_ADAPTER names."""
     about = f"{release.hub}, thinker only{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
     memory = release.gigabytes()
-    return Entry(name, about, memory, f"a GPU with {memory:.0f} GB", lambda: _load_qwen_omni(name), lambda: why_not(name))
+    needs = f"a GPU with {memory:.0f} GB"
+    return Entry(name, about, memory, needs, lambda: _load_qwen_omni(name), lambda: why_not(name))
 
 
 def _load_server() -> OmniModel:

@@ -66,6 +66,8 @@ class LogFile(TrainerCallback):
         self.path = path
 
     def on_log(self, args, state, control, logs=None, **kwargs):
+        if not state.is_world_process_zero:
+            return
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
@@ -136,12 +138,13 @@ def train(options: argparse.Namespace) -> None:
     shelf, tops = catalogue(features, model.get_base_model(), "train")
     course = Course(options.course, shelf, options.seed, options.shuffled, group=options.batch)
     lessons = MiniLessons(features, course, model.get_base_model(), processor, options.steps * options.batch, tops)
+    gpu = torch.cuda.is_available()
     arguments = TrainingArguments(
         output_dir=str(options.runs), max_steps=options.steps, per_device_train_batch_size=share,
         learning_rate=options.rate, lr_scheduler_type="cosine", warmup_steps=40, max_grad_norm=1.0,
-        bf16=True, use_cpu=not torch.cuda.is_available(), train_sampling_strategy="sequential",
+        bf16=True, use_cpu=not gpu, train_sampling_strategy="sequential",
         logging_steps=10, save_steps=options.save_steps, save_total_limit=1, report_to=[], seed=options.seed,
-        remove_unused_columns=False, dataloader_num_workers=0, ddp_backend=None if torch.cuda.is_available() else "gloo",
+        remove_unused_columns=False, dataloader_num_workers=0, ddp_backend=None if gpu else "gloo",
         ddp_find_unused_parameters=options.course == BASE,  # a batch may leave the projectors' residual out
     )  # fmt: skip
     optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))

@@ -45,6 +45,14 @@ RECIPES = {
 
 
 @pytest.fixture(scope="session")
+def mini():
+    """The embedded model with its weights."""
+    from models.mini.backend import Mini
+
+    return Mini()
+
+
+@pytest.fixture(scope="session")
 def media_file(tmp_path_factory) -> Callable[[str], Path]:
     """media_file("plain.mp4") is the path of that file of RECIPES."""
     folder = tmp_path_factory.mktemp("media")

@@ -58,13 +58,6 @@ def test_names_can_be_shuffled_per_sample():
 
 
 @pytest.fixture(scope="module")
-def mini():
-    from models.mini.backend import Mini
-
-    return Mini()
-
-
-@pytest.fixture(scope="module")
 def stimulus():
     tone = np.sin(np.arange(2 * SAMPLE_RATE) * 0.2).astype(np.float32)
     return Stimulus(RNG.integers(0, 255, (3, 90, 160, 3), np.uint8), 2.0, tone, text="The caption says: rain.")
@@ -171,3 +164,27 @@ def test_the_aligned_model_answers_the_question_that_was_asked(mini):
             answer = mini.ask(stimulus, asked, options, adapters=[ALIGNED], attention=False)[ALIGNED]
             right.append(answer.text == truth)
     assert np.mean(right) >= 0.7
+
+
+@pytest.mark.mini
+def test_media_that_were_read_before_change_no_answer(mini, stimulus):
+    """A question after another one about the same clip is answered exactly as it is on its own."""
+    mini._prefixes.clear()
+    alone = mini.ask(stimulus, HEAR, ("rain", "dog"))
+    mini._prefixes.clear()
+    mini.ask(stimulus, "What do you see?", ("rain", "dog"))
+    assert len(mini._prefixes) == 2
+    after = mini.ask(stimulus, HEAR, ("rain", "dog"))
+    assert len(mini._prefixes) == 2
+    for adapter, answer in after.items():
+        assert (answer.text, answer.options) == (alone[adapter].text, alone[adapter].options)
+        assert np.array_equal(answer.attention.rows, alone[adapter].attention.rows)
+
+
+@pytest.mark.mini
+def test_hidden_states_are_those_of_the_prompt_under_each_adapter(mini, stimulus):
+    encoded = mini.encode(stimulus)
+    base, tokens = mini.hidden_states(encoded, HEAR, BASE)
+    aligned, _ = mini.hidden_states(encoded, HEAR, ALIGNED)
+    assert base.shape == (mini.layers, len(tokens), 576)
+    assert np.isfinite(base).all() and not np.allclose(base, aligned)

@@ -1,4 +1,4 @@
-"""`python -m demo bench ...`: arguments of a run, of a report over several runs, and of the pointing test.
+"""`python -m demo bench ...`: arguments of a run, of a report over runs, of the pointing test and of the timing.
 
 Knows arguments and the terminal. Does not compute anything.
 """
@@ -11,24 +11,24 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import pointing, report, store
+from demo.bench import pointing, report, store, timing
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
-REPORT, POINTING = "report", "pointing"
+REPORT, POINTING, SPEED = "report", "pointing", "speed"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add `bench` to the commands: `bench` runs, `bench report RUN...` compares, `bench pointing` tests the maps."""
+    """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
-        help="ask many questions under many conditions; report; pointing",
+        help="ask many questions under many conditions; report; pointing; speed",
         epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), "
         "or --shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
     )
-    parser.add_argument("task", nargs="*", metavar="report RUN... | pointing", help="instead of a run")
+    parser.add_argument("task", nargs="*", metavar="report RUN... | pointing | speed", help="instead of a run")
     parser.add_argument("--model", default="mini", metavar="NAME")
     parser.add_argument(
         "--clips",
@@ -60,8 +60,11 @@ def run_bench(given: argparse.Namespace) -> None:
         _report(given.task[1:], given.out)
     elif given.task == [POINTING]:
         _point(given)
+    elif given.task == [SPEED]:
+        _time(given)
     else:
-        raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {REPORT} RUN... or {POINTING}.")
+        known = f"{REPORT} RUN..., {POINTING} or {SPEED}"
+        raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -131,3 +134,11 @@ def _point(given: argparse.Namespace) -> None:
             every += found
             bar.update(done - bar.n)
     print(pointing.markdown(pointing.table(every)))
+
+
+def _time(given: argparse.Namespace) -> None:
+    for found in timing.measure(given.model, timing.CASES if given.questions is None else given.questions):
+        if isinstance(found, str):
+            print(f"Timing {found} ...", file=sys.stderr)
+        else:
+            print(timing.markdown(found))

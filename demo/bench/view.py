@@ -290,4 +290,7 @@ def _shown(sample: dict[str, Any]) -> Shown:
 
 def _registered(model: OmniModel) -> str:
     """The registry's name of a loaded model; a served one is called after what it serves."""
-    return model.name if model.name in registry.MODELS else "server"
+    try:
+        return registry.entry(model.name).name
+    except McGurkError:
+        return "server"

@@ -21,7 +21,7 @@ def look() -> dict[str, Any]:
     """Arguments for Blocks.launch()."""
     return {
         "theme": theme(),
-        "css": "".join((HERE / f"{page}.css").read_text(encoding="utf-8") for page in ("lab", "bench"))
+        "css": "".join((HERE / f"{page}.css").read_text(encoding="utf-8") for page in ("lab", "bench", "lessons"))
         + words.CSS
         + thumbnails(gallery()),
         "head": f"<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",

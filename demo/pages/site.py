@@ -11,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo.pages import about, endpoints
+from demo.pages import about, endpoints, lessons
 from demo.pages.bench import BenchPage
 from demo.pages.lab import MODEL_LANE, TAGLINE, LabPage
 from demo.session import Lab
@@ -34,6 +34,9 @@ def build(model: OmniModel | Future) -> gr.Blocks:
     with blocks.route("Bench", "bench"):
         _head()
         BenchPage(lab, MODEL_LANE)
+    with blocks.route("Lessons", "lessons"):
+        _head()
+        lessons.build()
     with blocks.route("About", "about"):
         _head()
         about.build()

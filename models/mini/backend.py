@@ -290,7 +290,7 @@ class Mini(OmniModel):
 
     @torch.inference_mode()
     def hidden_states(self, encoded: Encoded, question: str, adapter: str) -> tuple[np.ndarray, TokenMap]:
-        """(float32 states after each layer, the last normed, layers x T x hidden; the T positions' TokenMap) of a prompt."""
+        """(float32 states after each layer, the last normed, layers x T x hidden; TokenMap) of a prompt of T tokens."""
         prompt = self.processor.prompt(
             question, encoded.frame_times, encoded.patches,
             text=encoded.stimulus.text, text_position=encoded.stimulus.text_position,

@@ -1,0 +1,53 @@
+"""The lessons: every link opens, every card says what is given, and mini still does what a lesson says."""
+
+import os
+
+import pytest
+
+from demo.compare import compare
+from demo.lessons import lessons
+from demo.pages.lessons import card
+from demo.session import Lab
+from models.omni import McGurkError
+
+OUTCOMES = {"picture", "sound", "text", "both", "abstained", "other"}
+
+
+def test_every_lesson_opens_a_situation_that_can_be_prepared(tmp_path):
+    found = lessons()
+    assert len(found) >= 6
+    lab = Lab(None, tmp_path)
+    for lesson in found:
+        assert lab.opened(lesson.query) == lesson.state
+        assert lab.prepare(lesson.state).question.text
+        assert {lesson.base, lesson.aligned} <= OUTCOMES
+
+
+def test_some_lessons_show_where_tuning_does_not_help():
+    assert any("tuning" in lesson.title.lower() or "tuning" in lesson.teaches.lower() for lesson in lessons())
+
+
+def test_a_card_names_what_is_seen_heard_and_read_and_links_there():
+    for lesson in lessons():
+        drawn = card(lesson)
+        assert f'href="./?{lesson.query.replace("&", "&amp;")}"' in drawn
+        assert "lesson-part see" in drawn and "lesson-part hear" in drawn
+        assert ("lesson-part read" in drawn) == (lesson.state.conflict.text != "none")
+
+
+def test_a_table_without_its_columns_is_refused(tmp_path):
+    table = tmp_path / "lessons.csv"
+    table.write_text("title,query\na,b\n")
+    with pytest.raises(McGurkError, match="lacks a column"):
+        lessons(table)
+    assert lessons(tmp_path / "none.csv") == ()
+
+
+@pytest.mark.mini
+@pytest.mark.skipif(os.environ.get("CI") == "1", reason="minutes of model time")
+def test_mini_does_what_the_lessons_say(mini, tmp_path):
+    lab = Lab(mini, tmp_path)
+    for lesson in lessons():
+        situation = lab.prepare(lesson.state)
+        *_, last = compare(mini, situation.stimulus, situation.question, attention=False)
+        assert last.followed == {"base": lesson.base, "aligned": lesson.aligned}, lesson.title
