@@ -173,9 +173,9 @@ def test_media_that_were_read_before_change_no_answer(mini, stimulus):
     alone = mini.ask(stimulus, HEAR, ("rain", "dog"))
     mini._prefixes.clear()
     mini.ask(stimulus, "What do you see?", ("rain", "dog"))
-    assert len(mini._prefixes) == 2
+    read = list(mini._prefixes)
     after = mini.ask(stimulus, HEAR, ("rain", "dog"))
-    assert len(mini._prefixes) == 2
+    assert sorted(map(str, mini._prefixes)) == sorted(map(str, read))  # media, and media with text, for each adapter
     for adapter, answer in after.items():
         assert (answer.text, answer.options) == (alone[adapter].text, alone[adapter].options)
         assert np.array_equal(answer.attention.rows, alone[adapter].attention.rows)

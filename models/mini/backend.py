@@ -44,7 +44,7 @@ from models.probe import PROBE, Recorder, paused, recording, steering
 from models.steer import bias_for
 
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
-READ = 8  # keys and values kept of media that an adapter has read, about 12 MB each
+READ = 8_000  # tokens whose keys and values are kept after an adapter has read them, 23 kB each
 PERCEIVED = 5  # classes reported of each encoder
 
 
@@ -180,7 +180,7 @@ class Mini(OmniModel):
             recorder = stack.enter_context(recording(self.text_layers)) if attention else None
             stack.enter_context(steering(bias_for(intervention, prompt.tokens, self.text_layers)))
             with paused():
-                cache, start = self._read_media(adapter, encoded, prompt, recall=intervention is None)
+                cache, start = self._read(adapter, encoded, prompt, recall=intervention is None)
             words = torch.from_numpy(prompt.ids[start:])[None].to(self.device)
             logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
             with paused():
@@ -188,25 +188,37 @@ class Mini(OmniModel):
             written = self._write(cache, logits, max_new_tokens)
         return self.processor.tokenizer.decode(written, skip_special_tokens=True).strip(), scores, recorder, written
 
-    def _read_media(self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool) -> tuple[DynamicCache, int]:
-        """(a cache that has read the prompt up to its first word, where that is).
+    def _read(self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool) -> tuple[DynamicCache, int]:
+        """(a cache that has read the prompt up to the question, where that is).
 
-        Everything before is the same for every question about the same media, so its keys and values are kept.
+        The media are the same for every question about them, and so is a text that stands before the question: each
+        is read by itself, and its keys and values are kept.
         """
-        start = int(prompt.tokens.positions(Kind.QUESTION, Kind.INJECTED)[0])
+        ids, begin, past = prompt.ids, 0, []
+        ends = {int(prompt.tokens.positions(*kinds)[0]) for kinds in ((Kind.QUESTION, Kind.INJECTED), (Kind.QUESTION,))}
+        for end in sorted(ends):
+            key = (adapter, encoded.media, ids[:end].tobytes())
+            known = self._prefixes.pop(key, None) if recall else None
+            past = known or self._read_on(past, ids[begin:end], encoded if begin == 0 else None)
+            if recall:
+                self._prefixes[key] = past
+            begin = end
+        while sum(kept[0][0].shape[-2] for kept in self._prefixes.values()) > READ and len(self._prefixes) > 2:
+            self._prefixes.popitem(last=False)
+        return self._cache(past), begin
 
-        def read() -> list[tuple[Tensor, Tensor]]:
-            cache = DynamicCache(config=self.inner.config.text_config)
-            ids = torch.from_numpy(prompt.ids[:start])[None].to(self.device)
-            self._forward(cache, inputs_embeds=self.inner.embed(ids, encoded.vision, encoded.sound))
-            return [(layer.keys, layer.values) for layer in cache.layers]
+    def _read_on(self, past: list, ids: np.ndarray, encoded: Encoded | None) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of every layer after `past` and these ids; encoded: whose media are among them."""
+        cache = self._cache(past)
+        media = (None, None) if encoded is None else (encoded.vision, encoded.sound)
+        self._forward(cache, inputs_embeds=self.inner.embed(torch.from_numpy(ids)[None].to(self.device), *media))
+        return [(layer.keys, layer.values) for layer in cache.layers]
 
-        key = (adapter, encoded.media, prompt.ids[:start].tobytes())
-        past = _kept(self._prefixes, key, read, READ) if recall else read()
+    def _cache(self, past: list[tuple[Tensor, Tensor]]) -> DynamicCache:
         cache = DynamicCache(config=self.inner.config.text_config)
         for layer, (keys, values) in enumerate(past):
             cache.update(keys, values, layer)
-        return cache, start
+        return cache
 
     def _forward(self, cache: DynamicCache, keep: int = 1, **inputs) -> Tensor:
         """Logits (1 x keep x vocabulary, float32) of the last `keep` positions."""
