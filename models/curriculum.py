@@ -24,6 +24,8 @@ HELD_OUT = frozenset({
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
 CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.2  # share of lessons whose names come from the encoders' class lists
+HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
+LONG_SHARE = 0.07  # of the aligned course's groups that have a long text
 LONG_TEXT = (60, 1000)  # words of irrelevant text, drawn log-uniformly
 
 
@@ -100,7 +102,7 @@ class Course:
         rng = np.random.default_rng([self.seed, i, 1 if self.course == "aligned" else 0])
         shared = np.random.default_rng([self.seed, i // self.group, 7])
         frames = int(shared.choice(FRAME_COUNTS, p=FRAME_ODDS))
-        long_text = self.course == "aligned" and shared.random() < 0.05
+        long_text = self.course == "aligned" and shared.random() < LONG_SHARE
         shuffled = bool(self.catalogue.clear) and rng.random() < self.shuffled
         return (
             self._base(rng, i, frames, shuffled)
@@ -246,7 +248,7 @@ class Course:
         form, text = rng.random(), ""
         if rng.random() < 0.25:
             text = self._injection(rng, seen, heard, shuffled)[0]
-        asked, truth = [("see", seen), ("hear", heard)][int(rng.integers(2))]
+        asked, truth = ("hear", heard) if rng.random() < HEARING else ("see", seen)
         if form < 0.3 and situation != "missing":
             question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.5 else ())
             return Branch(_with_text(rng, question, text), "yes" if seen == heard else "no", "match", "match")
