@@ -32,7 +32,13 @@ def build() -> None:
     """Lay out the page."""
     with gr.Column(elem_classes=["sheet", "prose", "lessons-sheet"]):
         gr.Markdown(INTRODUCTION)
-        gr.HTML(f'<div class="lessons">{"".join(map(card, lessons()))}</div>', elem_id="lessons")
+        gr.HTML(f'<div class="lessons">{"".join(map(card, shown()))}</div>', elem_id="lessons")
+
+
+def shown() -> list[Lesson]:
+    """The lessons whose clips are in the gallery."""
+    ids = {clip.id for clip in gallery()} | {""}
+    return [lesson for lesson in lessons() if {lesson.state.clip, lesson.state.conflict.other} <= ids]
 
 
 def card(lesson: Lesson) -> str:
