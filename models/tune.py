@@ -129,9 +129,10 @@ def examine(model, lessons: MiniLessons, batch: int = BATCH) -> dict[str, dict[s
 def train(options: argparse.Namespace) -> None:
     """Train one course and write its adapter (and, for base, the projectors)."""
     torch.manual_seed(options.seed)
-    share = options.batch // int(os.environ.get("WORLD_SIZE", "1"))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    share = options.batch // processes
     if not share:
-        raise McGurkError(f"A batch of {options.batch} can't be shared by {os.environ['WORLD_SIZE']} processes.")
+        raise McGurkError(f"A batch of {options.batch} can't be shared by {processes} processes.")
     model = prepare(options.course, options.base, torch.bfloat16, PROBE if options.attention_loss else "sdpa")
     processor = checkpoint.load_processor()
     features = compute(options.data)
@@ -144,7 +145,8 @@ def train(options: argparse.Namespace) -> None:
         learning_rate=options.rate, lr_scheduler_type="cosine", warmup_steps=40, max_grad_norm=1.0,
         bf16=True, use_cpu=not gpu, train_sampling_strategy="sequential",
         logging_steps=10, save_steps=options.save_steps, save_total_limit=1, report_to=[], seed=options.seed,
-        remove_unused_columns=False, dataloader_num_workers=0, ddp_backend=None if gpu else "gloo",
+        remove_unused_columns=False, dataloader_num_workers=0,
+        ddp_backend="gloo" if processes > 1 and not gpu else None,
         ddp_find_unused_parameters=options.course == BASE,  # a batch may leave the projectors' residual out
     )  # fmt: skip
     optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))
