@@ -58,14 +58,14 @@ def _asked(state: State) -> str:
 
 
 def _picture(state: State, clips: dict[str, GalleryClip]) -> str:
-    said = PICTURES.get(state.conflict.picture) or clips[state.clip].title
+    said = PICTURES.get(state.conflict.picture) or clips[state.clip].seen
     return _figure("see", "See", said, clips[state.clip] if state.conflict.picture not in ("black", "remove") else None)
 
 
 def _sound(state: State, clips: dict[str, GalleryClip]) -> str:
     conflict = state.conflict
     clip = clips[conflict.other if conflict.sound == "swap" else state.clip]
-    said = SOUNDS.get(conflict.sound, clip.title)
+    said = SOUNDS.get(conflict.sound, clip.heard)
     return _figure("hear", "Hear", said, clip if conflict.sound not in ("silence", "remove") else None)
 
 
