@@ -25,6 +25,7 @@ BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
 CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.2  # share of lessons whose names come from the encoders' class lists
 HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
+MATCHING = {"agree": 0.6, "swap": 0.16}  # share of them that ask whether sound and picture match: as many yes as no
 LONG_SHARE = 0.07  # of the aligned course's groups that have a long text
 LONG_TEXT = (60, 1000)  # words of irrelevant text, drawn log-uniformly
 
@@ -245,16 +246,15 @@ class Course:
         return paragraph(rng, int(rng.integers(8, 60)), NAMES), "", "text"
 
     def _extra(self, rng, seen, heard, shuffled, situation) -> Branch:
-        form, text = rng.random(), ""
-        if rng.random() < 0.25:
-            text = self._injection(rng, seen, heard, shuffled)[0]
-        asked, truth = ("hear", heard) if rng.random() < HEARING else ("see", seen)
-        if form < 0.3 and situation != "missing":
+        text = self._injection(rng, seen, heard, shuffled)[0] if rng.random() < 0.25 else ""
+        if rng.random() < MATCHING.get(situation, 0.0):
             question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.5 else ())
             return Branch(_with_text(rng, question, text), "yes" if seen == heard else "no", "match", "match")
-        if form < 0.5:
+        asked, truth = ("hear", heard) if rng.random() < HEARING else ("see", seen)
+        form = rng.random()
+        if form < 0.3:
             return Branch(_with_text(rng, wording.BOTH[0], text), wording.sentence(seen, heard), "both", "free")
-        if form < 0.75 or truth is None:
+        if form < 0.65 or truth is None:
             return self._free(rng, asked, truth, text, f"{situation} free")
         return self._listed(rng, asked, truth, shuffled, text, situation)
 

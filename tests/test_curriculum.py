@@ -73,3 +73,12 @@ def test_a_lesson_is_the_same_whenever_it_is_asked_for():
 def test_an_unknown_course_is_refused():
     with pytest.raises(ValueError, match="base or aligned"):
         Course("advanced", SHELF)
+
+
+def test_sound_and_picture_match_as_often_as_not():
+    names = [f"thing {n}" for n in range(76)]
+    many = Catalogue({n: [i] for i, n in enumerate(names)}, {n: [100 + i] for i, n in enumerate(names)})
+    course = Course("aligned", many, 0, 0.0)
+    answers = [b.answer for i in range(2000) for b in course.lesson(i).branches if b.asked == "match"]
+    assert len(answers) > 500
+    assert 0.4 < answers.count("yes") / len(answers) < 0.6
