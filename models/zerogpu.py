@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from models.omni import Answer, OmniModel, Stimulus
+from models.qwen_omni.family import media_tokens
 
 Function = TypeVar("Function", bound=Callable)
 
@@ -17,8 +18,6 @@ Function = TypeVar("Function", bound=Callable)
 LOADING, LONGEST = 15.0, 120.0  # s: weights onto the GPU, longest answer
 TOKENS_A_SECOND = 6_000.0  # prompt tokens read a second, towers included
 SECONDS_A_TOKEN = 0.05  # to write one
-PATCH = 28  # pixels, each side of what becomes one visual token; two frames share it
-SOUND_TOKENS = 25  # a second
 LETTERS = 4  # of text a token
 
 
@@ -46,10 +45,9 @@ def gpu(duration: Callable[..., float] | float = 60.0) -> Callable[[Function], F
 
 def prompt_tokens(stimulus: Stimulus, question: str = "") -> int:
     """About how many tokens a Qwen-Omni reads of a stimulus and a question."""
-    frames, height, width = (0, 0, 0) if stimulus.frames is None else stimulus.frames.shape[:3]
-    seen = (frames + 1) // 2 * (height // PATCH) * (width // PATCH)
-    heard = 0 if stimulus.waveform is None else SOUND_TOKENS * stimulus.duration
-    return int(seen + heard + len(stimulus.text + question) / LETTERS)
+    shown = (0, 0, 0) if stimulus.frames is None else stimulus.frames.shape[:3]
+    played = 0.0 if stimulus.waveform is None else stimulus.duration
+    return media_tokens(*shown, played) + len(stimulus.text + question) // LETTERS
 
 
 def is_here() -> bool:

@@ -5,18 +5,33 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 from models import registry, zerogpu
 from models.fake import FakeModel
 from models.omni import Stimulus
 
 
-def pretend(monkeypatch, grant) -> None:
-    """Put a `spaces` package in place whose GPU() is `grant`."""
+@pytest.fixture
+def asked(monkeypatch) -> list[float]:
+    """Seconds of GPU asked for, of a `spaces` package put in place that lends them."""
+    seconds = []
+
+    def grant(duration):
+        def decorate(function):
+            def granted(*arguments):
+                seconds.append(duration(*arguments))
+                return function(*arguments)
+
+            return granted
+
+        return decorate
+
     spaces = ModuleType("spaces")
     spaces.__spec__ = ModuleSpec("spaces", None)
     spaces.GPU = grant
     monkeypatch.setitem(sys.modules, "spaces", spaces)
+    return seconds
 
 
 def test_without_the_package_the_function_is_left_as_it_is():
@@ -26,21 +41,7 @@ def test_without_the_package_the_function_is_left_as_it_is():
     assert zerogpu.gpu(lambda question: 3.0)(answer) is answer
 
 
-def test_with_the_package_its_decorator_gets_the_estimate(monkeypatch):
-    asked = []
-
-    def grant(duration):
-        def decorate(function):
-            def granted(*arguments):
-                asked.append(duration(*arguments))
-                return function(*arguments)
-
-            return granted
-
-        return decorate
-
-    pretend(monkeypatch, grant)
-
+def test_with_the_package_its_decorator_gets_the_estimate(asked):
     @zerogpu.gpu(lambda tokens: zerogpu.estimate(tokens))
     def answer(tokens):
         return tokens + 1
@@ -55,20 +56,7 @@ def test_the_estimate_grows_with_the_prompt_up_to_what_is_granted():
     assert zerogpu.estimate(10**9) == zerogpu.LONGEST
 
 
-def test_a_borrower_answers_as_the_model_does_and_asks_for_enough_seconds(monkeypatch):
-    asked = []
-
-    def grant(duration):
-        def decorate(function):
-            def granted(*arguments):
-                asked.append(duration(*arguments))
-                yield from function(*arguments)
-
-            return granted
-
-        return decorate
-
-    pretend(monkeypatch, grant)
+def test_a_borrower_answers_as_the_model_does_and_asks_for_enough_seconds(asked):
     model = registry.load_model("fake")
     assert isinstance(model, zerogpu.Borrower)
     frames = np.zeros((16, 504, 504, 3), np.uint8)

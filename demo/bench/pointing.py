@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class Pointed:
     slot: int
     adapter: str
     view: str  # "raw" or "difference" (this question minus the other sense's)
-    peak: float  # share of the map's highest cell that lies in the slot: 1 in it, 0 outside, between where it straddles
+    peak: float  # 1 if the map peaks in the slot, 0 outside, between where the peak lies on the border
     mass: float  # share of the map's weight that lies in the slot
 
 
@@ -151,25 +152,45 @@ def in_time_slot(thing: Clip, beside: Clip, slot: int) -> Stimulus:
 
 
 def measured(attention: Attention, sense: str, slot: int, **how) -> tuple[float, float]:
-    """(share of the peak's cell, share of the weight) in the slot. how: see demo.maps.weights.
+    """(whether the map peaks in the slot, share of its weight there). how: see demo.maps.weights.
 
-    A cell that straddles two slots counts for each by the part of it that lies there, so chance is 1/4 for both.
-    Several equally high cells share the peak; a map that is 0 everywhere points nowhere.
+    A cell that straddles two slots gives its weight to each by the part of it that lies there. A peak in it lies
+    where `vertex` says. Several equally high cells share the peak; a map that is 0 everywhere points nowhere.
     """
     if sense == SIGHT:
         cells = maps.video_map(attention, **how).mean(0)
-        inside = np.outer(
-            _overlap(cells.shape[0], slot // 2, 2, cells.shape[0]),
-            _overlap(cells.shape[1], slot % 2, 2, cells.shape[1]),
-        )
+        edges = [np.stack([np.arange(n), np.arange(1, n + 1)], 1) / n for n in cells.shape]
+        slots = [(slot // 2 / 2, (slot // 2 + 1) / 2), (slot % 2 / 2, (slot % 2 + 1) / 2)]
     else:
         cells, spans = maps.audio_map(attention, **how)
-        inside = _overlap_of_spans(spans, slot * SLOT_SECONDS, (slot + 1) * SLOT_SECONDS)
+        edges, slots = [spans], [(slot * SLOT_SECONDS, (slot + 1) * SLOT_SECONDS)]
     total = cells.sum()
     if total <= 0:
         return 0.0, 0.0
-    highest = cells == cells.max()
-    return float(inside[highest].mean()), float((cells * inside).sum() / total)
+    overlaps = [_overlap(spans, *span) for spans, span in zip(edges, slots, strict=True)]
+    peaks = [_peak_inside(cells, edges, slots, tuple(place)) for place in np.argwhere(cells == cells.max())]
+    return float(np.mean(peaks)), float((cells * reduce(np.multiply.outer, overlaps)).sum() / total)
+
+
+def vertex(before: float, at: float, after: float) -> float:
+    """Where a peak lies between cells, -0.5 to 0.5 of a cell from the middle one: a parabola through all three.
+
+    The usual estimate of a peak finer than its grid: Smith & Serra 1987, PARSHL.
+    """
+    bend = before - 2 * at + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+def _peak_inside(cells: np.ndarray, edges: Sequence[np.ndarray], slots: Sequence[tuple], place: tuple) -> float:
+    """Share of a peak at cell `place` that lies in the slot: 0 or 1, or 0.5 for each border it lies on."""
+    share = 1.0
+    for axis, (spans, (low, high)) in enumerate(zip(edges, slots, strict=True)):
+        line, at = np.moveaxis(cells, axis, -1)[place[:axis] + place[axis + 1 :]], place[axis]
+        shift = vertex(*line[at - 1 : at + 2]) if 0 < at < len(line) - 1 else 0.0
+        start, end = spans[at]
+        where = (start + end) / 2 + shift * (end - start)
+        share *= 0.5 if min(abs(where - low), abs(where - high)) < 1e-9 else float(low < where < high)
+    return share
 
 
 def table(pointed: Sequence[Pointed]) -> list[Row]:
@@ -207,13 +228,7 @@ def write(out: Path, pointed: Sequence[Pointed], config: Config) -> None:
     store.write_json(out / "pointing.json", asdict(config))
 
 
-def _overlap(cells: int, slot: int, slots: int, length: float) -> np.ndarray:
-    """Share of each of equally long cells along an axis that lies in a slot."""
-    edges = np.linspace(0, length, cells + 1)
-    return _overlap_of_spans(np.stack([edges[:-1], edges[1:]], 1), slot * length / slots, (slot + 1) * length / slots)
-
-
-def _overlap_of_spans(spans: np.ndarray, start: float, end: float) -> np.ndarray:
+def _overlap(spans: np.ndarray, start: float, end: float) -> np.ndarray:
     """Share of each span (n x 2) that lies between start and end."""
     covered = np.minimum(spans[:, 1], end) - np.maximum(spans[:, 0], start)
     return np.clip(covered, 0.0, None) / np.maximum(spans[:, 1] - spans[:, 0], 1e-9)

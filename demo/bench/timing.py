@@ -27,7 +27,7 @@ from demo.compare import compare
 from demo.conflicts import Conflict, apply
 from demo.inside import View
 from demo.media import run_ffmpeg
-from demo.session import Asked, Situation, other_question, question_of
+from demo.session import WORKED, Asked, Situation, other_question, question_of
 from demo.state import State
 from models import registry
 from models.omni import McGurkError
@@ -147,7 +147,7 @@ def _films(count: int, folder: Path) -> Iterator[Path]:
         out = folder / f"{clip.id}-720.mp4"
         scaled = f"scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT}"
         arguments = ["-stream_loop", "-1", "-i", str(clip.path), "-t", str(SECONDS), "-vf", scaled, "-c:v", "libx264",
-                     "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-y", str(out)]  # fmt: skip
+                     "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", str(out)]  # fmt: skip
         run_ffmpeg(arguments, None, timeout=120, what="scaling a clip")
         yield out
 
@@ -170,7 +170,8 @@ def _start_application(model: str, folder: Path) -> tuple[float, float, float]:
             time.sleep(0.05)
         up = time.perf_counter() - started
         client = Client(address, verbose=False)
-        client.predict(question="hear", clip="cat", sound="swap", other="church_bell", api_name="/ask")
+        clip, other = WORKED[0]
+        client.predict(question="hear", clip=clip, sound="swap", other=other, api_name="/ask")
         return up, time.perf_counter() - started, resident(app.pid)
     finally:
         app.terminate()

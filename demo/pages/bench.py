@@ -25,6 +25,7 @@ from demo.bench.view import (
     Wanted,
 )
 from demo.pages.answers import FOLLOWED, status
+from demo.pages.markup import warn
 from demo.session import Lab
 from models.omni import ALIGNED, BASE, McGurkError
 
@@ -102,7 +103,7 @@ class BenchPage:
         try:
             self.bench.begin(request.session_hash, _wanted(conditions, questions, seed))
         except McGurkError as error:
-            _warn(error)
+            warn(error)
             return [gr.skip()] * (5 + len(FILES))
         files = [gr.DownloadButton(interactive=False)] * len(FILES)
         waiting = status("Waiting for the model.", True)
@@ -116,7 +117,7 @@ class BenchPage:
             if not standing.over:
                 yield [turn + 1, *[gr.skip()] * (len(self.outputs) - 1)]
         except McGurkError as error:
-            _warn(error)
+            warn(error)
             said = [gr.skip(), status(str(error)), gr.skip(), gr.Button(interactive=True), gr.Button(interactive=False)]
             yield said + [gr.skip()] * (len(self.outputs) - len(said))
 
@@ -128,7 +129,7 @@ class BenchPage:
         try:
             return samples_html(self.bench.samples(request.session_hash, str(chosen.cell)))
         except McGurkError as error:
-            _warn(error)
+            warn(error)
             return gr.skip()
 
     # how it is laid out ------------------------------------------------------------------------------------------
@@ -290,7 +291,3 @@ def _wanted(conditions: list[str], questions: float | None, seed: float | None) 
 
 def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"
-
-
-def _warn(error: McGurkError) -> None:
-    gr.Warning(escape(str(error), quote=False))

@@ -5,7 +5,6 @@ Knows components and markup. Does not know how attention is computed or drawn.
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass
 from html import escape
@@ -18,6 +17,7 @@ from demo.draw import words
 from demo.draw.sound import SoundPicture
 from demo.inside import FramesSeen
 from demo.pages import answers
+from demo.pages.markup import data_uri
 from demo.state import ALL_HEADS, LAST_LAYERS
 from models.omni import ALIGNED, BASE
 
@@ -121,7 +121,7 @@ def frames_html(seen: FramesSeen | None, at: int) -> str:
     figures = "".join(
         f"<figure><figcaption>{title} <span>{seen.times[at]:.1f} s</span></figcaption>"
         + "".join(
-            f'<img class="{"on" if n == at else ""}" src="{_data("jpeg", jpeg)}" '
+            f'<img class="{"on" if n == at else ""}" src="{data_uri("jpeg", jpeg)}" '
             f'alt="{title}: attention on the frame at {time:.1f} s">'
             for n, (jpeg, time) in enumerate(zip(jpegs, seen.times, strict=True))
         )
@@ -142,8 +142,8 @@ def sound_html(picture: SoundPicture | None) -> str:
     return (
         f'<div class="spectrogram" data-seconds="{picture.seconds:.3f}" '
         f'data-left="{left:.5f}" data-right="{right:.5f}">'
-        f'<img src="{_data("png", written.getvalue())}" alt="Spectrogram, and below it the attention on each moment of '
-        f'the sound before and after tuning"><i class="playhead" style="left:{left:.2%};top:{top:.2%};'
+        f'<img src="{data_uri("png", written.getvalue())}" alt="Spectrogram, and below it the attention on each moment '
+        f'of the sound before and after tuning"><i class="playhead" style="left:{left:.2%};top:{top:.2%};'
         f'height:{bottom - top:.2%}"></i></div>'
     )
 
@@ -172,7 +172,3 @@ def _what_if() -> tuple:
 def _export(kind: str, title: str) -> tuple[gr.Button, gr.DownloadButton, str]:
     button = gr.Button(title, size="sm", elem_classes="export", elem_id=f"export-{kind}", min_width=60, scale=0)
     return button, gr.DownloadButton(visible="hidden", elem_id=f"download-{kind}"), kind
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

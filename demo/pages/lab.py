@@ -6,7 +6,6 @@ Knows components and events. Does not know how a conflict is done, a model asked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -19,6 +18,7 @@ from demo.pages import answers, cards
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
+from demo.pages.markup import toast, warn
 from demo.session import Asked, Lab, steering_of
 from demo.state import UPLOAD, State, to_query
 from models.omni import BASE, McGurkError
@@ -66,7 +66,7 @@ class LabPage:
         try:
             state = self.lab.opened(search)
         except McGurkError as error:
-            gr.Warning(_toast(f"{error} The page starts as usual."), title="This link cannot be opened")
+            gr.Warning(toast(f"{error} The page starts as usual."), title="This link cannot be opened")
             state = self._default_or_nothing()
         return [
             *cards.values(state),
@@ -97,7 +97,7 @@ class LabPage:
             asked = self.lab.with_reference(request.session_hash, view)
             return self._drawings(asked, View(int(layer), int(head), view, bool(sink)), int(frame), per_token)
         except McGurkError as error:
-            _warn(error)
+            warn(error)
             return [gr.skip()] * len(self.inside.drawings)
 
     def redraw_layers(self, per_token: bool, sink: bool, request: gr.Request) -> Any:
@@ -112,7 +112,7 @@ class LabPage:
             steering = steering_of(picture, sound, text, int(first or 0), last, model.layers)
             return answers.steered(*self.lab.steer(request.session_hash, steering))
         except McGurkError as error:
-            _warn(error)
+            warn(error)
             return gr.skip()
 
     def export(self, kind: str, view: View, session: str) -> str:
@@ -129,7 +129,7 @@ class LabPage:
         try:
             return to_query(self._state(inputs))
         except McGurkError as error:
-            _warn(error)
+            warn(error)
             return ""
 
     def stopped(self, request: gr.Request) -> list[Any]:
@@ -211,7 +211,7 @@ class LabPage:
         }
 
     def _refused(self, error: McGurkError) -> list[Any]:
-        _warn(error)
+        warn(error)
         return self._fill(
             status=answers.status(str(error)),
             base=answers.answer_card(BASE, None),
@@ -334,7 +334,7 @@ class LabPage:
             try:
                 return self.export(kind, View(layer, head, view, sink), request.session_hash)
             except McGurkError as error:
-                raise gr.Error(_toast(error), print_exception=False) from error
+                raise gr.Error(toast(error), print_exception=False) from error
 
         event = button.click(write, self.inside.view_inputs, [download], **lane, api_visibility="private")
         event.success(None, None, None, js=f"() => window.mcgurk.press('{download.elem_id}')", **QUIET)
@@ -344,15 +344,6 @@ class LabPage:
             return self._quiet_link(self._state(inputs))
         except McGurkError:
             return gr.skip()
-
-
-def _warn(error: McGurkError) -> None:
-    gr.Warning(_toast(error))
-
-
-def _toast(said: object) -> str:
-    """Text for a toast, which would render markup."""
-    return escape(str(said), quote=False)
 
 
 def _page() -> gr.Blocks:

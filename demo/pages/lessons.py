@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 
 import gradio as gr
 
 from demo.clips import GalleryClip, gallery
 from demo.lessons import Lesson, lessons
+from demo.pages.markup import data_uri
 from demo.questions import question
 from demo.state import State
 
@@ -79,6 +79,5 @@ def _text(state: State) -> str:
 def _figure(kind: str, label: str, said: str, clip: GalleryClip | None) -> str:
     thumbnail = ""
     if clip is not None and clip.thumbnail.is_file():
-        data = base64.b64encode(clip.thumbnail.read_bytes()).decode()
-        thumbnail = f'<img alt="" src="data:image/jpeg;base64,{data}">'
+        thumbnail = f'<img alt="" src="{data_uri("jpeg", clip.thumbnail.read_bytes())}">'
     return f'<div class="lesson-part {kind}">{thumbnail}<b>{label}</b> {escape(said)}</div>'

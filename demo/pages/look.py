@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import gradio as gr
 
 from demo.clips import GalleryClip, gallery
 from demo.draw import words
+from demo.pages.markup import data_uri
 
 HERE = Path(__file__).parent
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")  # none is fetched
@@ -70,6 +70,6 @@ def thumbnails(clips: tuple[GalleryClip, ...]) -> str:
     for place, clip in enumerate(clips, 1):
         picture = NO_PICTURE
         if clip.thumbnail.is_file():
-            picture = f"url(data:image/jpeg;base64,{base64.b64encode(clip.thumbnail.read_bytes()).decode()})"
+            picture = f"url({data_uri('jpeg', clip.thumbnail.read_bytes())})"
         rules.append(f".thumbs label:nth-of-type({place})::before{{background-image:{picture}}}")
     return "\n".join(rules)

@@ -139,10 +139,7 @@ class Mini(OmniModel):
         system: str | None = None,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
-        prompt = self.processor.prompt(
-            question, encoded.frame_times, encoded.patches,
-            text=encoded.stimulus.text, text_position=encoded.stimulus.text_position, system=system,
-        )  # fmt: skip
+        prompt = self._prompt(encoded, question, system)
         longest = self.inner.config.text_config.max_position_embeddings - max_new_tokens
         if len(prompt.ids) > longest:
             raise McGurkError(
@@ -167,6 +164,13 @@ class Mini(OmniModel):
                     encoded.perceived,
                 ),
             )
+
+    def _prompt(self, encoded: Encoded, question: str, system: str | None = None) -> Prompt:
+        given = encoded.stimulus
+        return self.processor.prompt(
+            question, encoded.frame_times, encoded.patches, text=given.text, text_position=given.text_position,
+            system=system,
+        )  # fmt: skip
 
     def _using(self, adapter: str):
         stack = ExitStack()
@@ -303,10 +307,7 @@ class Mini(OmniModel):
     @torch.inference_mode()
     def hidden_states(self, encoded: Encoded, question: str, adapter: str) -> tuple[np.ndarray, TokenMap]:
         """(float32 states after each layer, the last normed, layers x T x hidden; TokenMap) of a prompt of T tokens."""
-        prompt = self.processor.prompt(
-            question, encoded.frame_times, encoded.patches,
-            text=encoded.stimulus.text, text_position=encoded.stimulus.text_position,
-        )  # fmt: skip
+        prompt = self._prompt(encoded, question)
         ids = torch.from_numpy(prompt.ids)[None].to(self.device)
         with self._lock, self._using(adapter):
             embeddings = self.inner.embed(ids, encoded.vision, encoded.sound)

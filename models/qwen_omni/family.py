@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from models.omni import McGurkError
 
 GB = 1000**3  # bytes
+PATCH = 28  # pixels, each side of what becomes one visual token; two frames share it
+SOUND_TOKENS = 25  # a second (Qwen2.5; Qwen3 has half)
 HEAD = 128  # width of an attention head, in every release
 ANSWERS = 2  # base and aligned, in one batch
 NEEDED = "install what a GPU machine needs with `pip install -r requirements-gpu.txt`"
@@ -83,8 +85,13 @@ RELEASES = {
 
 
 def clip_tokens(seconds: float, fps: float, side: int = 504) -> int:
-    """Prompt tokens of a clip in square frames: one a 28 x 28 patch of two frames, 25 a second of sound (Qwen2.5)."""
-    return round(seconds * (fps / 2 * (side // 28) ** 2 + 25))
+    """Prompt tokens of a clip in square frames."""
+    return media_tokens(round(seconds * fps), side, side, seconds)
+
+
+def media_tokens(frames: int, height: int, width: int, seconds: float) -> int:
+    """Prompt tokens of frames of height x width pixels and of `seconds` of sound."""
+    return (frames + 1) // 2 * (height // PATCH) * (width // PATCH) + round(SOUND_TOKENS * seconds)
 
 
 def family_of(model_type: str) -> Family:

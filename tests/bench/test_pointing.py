@@ -34,10 +34,19 @@ def test_a_peak_in_a_quadrant_is_found_there_and_nowhere_else(quadrant, cell):
     assert seen[quadrant][1] == pytest.approx(1.0)
 
 
-def test_a_cell_between_quadrants_counts_by_what_lies_inside():
+def test_a_peak_on_the_border_counts_half_and_leans_to_its_higher_neighbour():
     picture = np.zeros((7, 7))
     picture[3, 0] = 1.0  # the middle row of seven
-    assert [pointing.measured(attention(picture, np.zeros(8)), SIGHT, q)[0] for q in range(4)] == [0.5, 0, 0.5, 0]
+    seen = [pointing.measured(attention(picture, np.zeros(8)), SIGHT, q) for q in range(4)]
+    assert [peak for peak, _ in seen] == [0.5, 0, 0.5, 0]
+    assert [mass for _, mass in seen] == pytest.approx([0.5, 0, 0.5, 0])
+    picture[2, 0], picture[4, 0] = 0.6, 0.2
+    assert [pointing.measured(attention(picture, np.zeros(8)), SIGHT, q)[0] for q in range(4)] == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("line, where", [((0, 1, 0), 0), ((1, 1, 0), -0.5), ((0, 1, 1), 0.5), ((1, 1, 1), 0)])
+def test_a_vertex_lies_within_half_a_cell(line, where):
+    assert pointing.vertex(*line) == pytest.approx(where)
 
 
 def test_a_flat_map_is_at_chance_and_an_empty_one_points_nowhere():
