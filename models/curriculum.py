@@ -25,9 +25,14 @@ BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
 CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.2  # share of lessons whose names come from the encoders' class lists
 HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
-MATCHING = {"agree": 0.6, "swap": 0.16}  # share of them that ask whether sound and picture match: as many yes as no
-LONG_SHARE = 0.07  # of the aligned course's groups that have a long text
-LONG_TEXT = (60, 1000)  # words of irrelevant text, drawn log-uniformly
+SITUATIONS = {"swap": 0.50, "agree": 0.24, "missing": 0.26}  # shares of the aligned course
+MATCHING = {"agree": 0.50, "swap": 0.24}  # share of them that ask whether sound and picture match: as many yes as no
+LONG_SHARE = 0.10  # of the aligned course's groups that have a long text
+LONG_TEXT = (60, 700)  # words of irrelevant text, drawn log-uniformly
+# Of the aligned course's lessons, the share whose questions stand as far behind the clip as if a long text lay
+# between, and how far in positions, log-uniformly: distance without its cost (PoSE, Zhu et al., arXiv 2309.10400).
+GAP_SHARE, GAP = 0.35, (100, 3000)
+SINGLE = {"": 0.62, "picture": 0.12, "sound": 0.26}  # of the base course: both, or one alone; sounds are harder
 
 
 def plain(name: str) -> str:
@@ -70,6 +75,7 @@ class Lesson:
     patches: int
     shuffled: bool
     prefix: str  # long text shared by all branches, before the questions
+    gap: int  # positions left out between the clip (and its prefix) and the questions
     branches: tuple[Branch, ...]
     seed: int
 
@@ -151,7 +157,7 @@ class Course:
         picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
         sound, _ = self._pick(rng, self.catalogue.sounds, concept, shuffled)
         name = str(rng.choice(NAMES)) if shuffled else concept
-        single = rng.choice(["", "picture", "sound"], p=[0.70, 0.15, 0.15])
+        single = str(rng.choice(list(SINGLE), p=list(SINGLE.values())))
         if single and not shuffled and rng.random() < CLASS_NAMED_SINGLE:
             name = self.catalogue.class_names.get(picture if single == "picture" else sound, name)
         branches = []
@@ -172,7 +178,7 @@ class Course:
                 branches.append(self._listed(rng, asked, name, shuffled, text))
         return Lesson(
             None if single == "sound" else picture, None if single == "picture" else sound,
-            name, name, frames, int(rng.integers(1, 11)), shuffled, "", tuple(branches), i,
+            name, name, frames, int(rng.integers(1, 11)), shuffled, "", 0, tuple(branches), i,
         )  # fmt: skip
 
     def _listed(self, rng, asked, name, shuffled, text, tag="agree") -> Branch:
@@ -185,7 +191,7 @@ class Course:
 
     def _aligned(self, rng, i, frames, shuffled, long_text) -> Lesson:
         picture, seen = self._pick(rng, self.catalogue.pictures, None, shuffled)
-        situation = str(rng.choice(["swap", "agree", "missing"], p=[0.55, 0.15, 0.30]))
+        situation = str(rng.choice(list(SITUATIONS), p=list(SITUATIONS.values())))
         sound, heard = self._pick(rng, self.catalogue.sounds, seen if situation == "agree" else None, shuffled)
         if not shuffled and situation != "agree" and heard == seen:
             situation = "agree"
@@ -206,7 +212,8 @@ class Course:
         while len(branches) < self.branches:
             branches.append(self._extra(rng, seen, heard, shuffled, situation))
         prefix = paragraph(rng, int(np.exp(rng.uniform(*np.log(LONG_TEXT)))), NAMES) if long_text else ""
-        return Lesson(picture, sound, seen, heard, frames, int(rng.integers(1, 11)), shuffled, prefix,
+        gap = int(np.exp(rng.uniform(*np.log(GAP)))) if rng.random() < GAP_SHARE else 0
+        return Lesson(picture, sound, seen, heard, frames, int(rng.integers(1, 11)), shuffled, prefix, gap,
                       tuple(branches[: self.branches]), i)  # fmt: skip
 
     def _paired(self, rng, seen, heard, shuffled, situation) -> list[Branch]:

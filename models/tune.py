@@ -20,7 +20,7 @@ from models.align import aligning
 from models.curriculum import Course
 from models.mini import checkpoint
 from models.mini.features import compute
-from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, wanted
+from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, heard, wanted
 from models.omni import ALIGNED, BASE, McGurkError
 from models.probe import PROBE
 
@@ -136,6 +136,8 @@ def train(options: argparse.Namespace) -> None:
     model = prepare(options.course, options.base, torch.bfloat16, PROBE if options.attention_loss else "sdpa")
     processor = checkpoint.load_processor()
     features = compute(options.data)
+    if options.course == BASE:
+        model.get_base_model().learn_prior(heard(features))
     shelf, tops = catalogue(features, model.get_base_model(), "train")
     course = Course(options.course, shelf, options.seed, options.shuffled, group=options.batch)
     lessons = MiniLessons(features, course, model.get_base_model(), processor, options.steps * options.batch, tops)

@@ -57,6 +57,22 @@ def test_names_can_be_shuffled_per_sample():
     assert torch.allclose(plain, share @ names + model.vision_projector.modality, atol=1e-5)
 
 
+def test_usual_sounds_are_read_with_less_weight_than_rare_ones():
+    model = tiny()
+    torch.nn.init.normal_(model.sound.classifier.bias)  # some classes are usual, some rare
+    features = torch.randn(40, 3, 2, 1024)
+    before = model.sound_distribution(features)
+    recordings = [features[:30], features[30:31]]  # one long, one short: each counts once
+    model.learn_prior(recordings)
+    after = model.sound_distribution(features)
+    expected = torch.stack([model.sound.logits(r).flatten(0, 2).mean(0) for r in recordings]).mean(0)
+    assert torch.allclose(model.sound_prior, expected, atol=1e-5)
+    for distribution in (before, after):
+        assert torch.allclose(distribution.sum(-1), torch.ones(40, 3, 2), atol=1e-5)
+    usual = expected > expected.median()
+    assert (after[..., usual].sum(-1) < before[..., usual].sum(-1)).all()
+
+
 @pytest.fixture(scope="module")
 def stimulus():
     tone = np.sin(np.arange(2 * SAMPLE_RATE) * 0.2).astype(np.float32)

@@ -24,12 +24,12 @@ SHELF = Catalogue({"dog": [0], "rain": [0]}, {"dog": [1], "rain": [1]})
 class OneLesson(Course):
     """A course of one fixed clip, asked `questions`."""
 
-    def __init__(self, *questions: Branch):
+    def __init__(self, *questions: Branch, gap: int = 0):
         super().__init__("aligned", SHELF)
-        self.questions = questions
+        self.questions, self.gap = questions, gap
 
     def lesson(self, i: int) -> Lesson:
-        return Lesson(0, 1, "dog", "rain", 2, 2, False, "", self.questions, 0)
+        return Lesson(0, 1, "dog", "rain", 2, 2, False, "", self.gap, self.questions, 0)
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,14 @@ def processor():
     return load_processor()
 
 
-def lessons(model, processor, *questions) -> MiniLessons:
+def lessons(model, processor, *questions, gap: int = 0) -> MiniLessons:
     torch.manual_seed(1)
     features = Features(
         [Item(None, "dog", "image", "train", "a"), Item(None, "rain", "audio", "train", "b")],
         {0: torch.randn(5, 7, 7, 1280).half()}, {1: torch.randn(2, 4, 3, 2, 1024).half()},
         torch.zeros(6, 7, 7, 1280).half(), torch.zeros(6, 4, 3, 2, 1024).half(),
     )  # fmt: skip
-    return MiniLessons(features, OneLesson(*questions), model, processor, 1, {})
+    return MiniLessons(features, OneLesson(*questions, gap=gap), model, processor, 1, {})
 
 
 SEE, HEAR = Branch("What do you see?", "dog", "see", "swap"), Branch("What do you hear now?", "rain", "hear", "swap")
@@ -70,6 +70,15 @@ def test_packed_questions_do_not_see_each_other(processor):
         learnt = (labels != -100) & (branches == n)
         assert torch.equal(labels[learnt], alone_labels[alone_labels != -100])
         assert torch.allclose(packed[learnt], alone[alone_labels != -100], atol=1e-4)
+
+
+@pytest.mark.mini
+def test_a_gap_moves_the_questions_away_from_the_clip_and_nothing_else(processor):
+    model = tiny()
+    near, far = (lessons(model, processor, SEE, HEAR, gap=gap)[0] for gap in (0, 500))
+    assert near["ids"] == far["ids"] and near["labels"] == far["labels"] and near["branches"] == far["branches"]
+    moved = np.array(far["positions"]) - np.array(near["positions"])
+    assert (moved == np.where(np.array(near["branches"]) == 0, 0, 500)).all()
 
 
 @pytest.mark.mini

@@ -51,8 +51,9 @@ def assemble(dtype: torch.dtype = torch.bfloat16, attention: str = "sdpa") -> Mi
 
 
 def projector_state(model) -> dict[str, torch.Tensor]:
-    """The two soft-word projectors' tensors."""
-    return {k: v for k, v in model.state_dict().items() if k.startswith(("vision_projector.", "sound_projector."))}
+    """What base training adds to the pretrained parts: the two soft-word projectors and the sounds' prior."""
+    parts = ("vision_projector.", "sound_projector.", "sound_prior")
+    return {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
 
 
 def load_projector(model: MiniForConditionalGeneration, folder: Path) -> None:

@@ -100,8 +100,8 @@ class MiniLessons(Dataset):
         if lesson.prefix:
             prefix.append(Segment(Kind.INJECTED, lesson.prefix + " "))
         ids = encode(prefix)
-        start = len(ids)
-        labels, positions, branches, queries = [IGNORED] * start, list(range(start)), [0] * start, []
+        labels, positions, branches, queries = [IGNORED] * len(ids), list(range(len(ids))), [0] * len(ids), []
+        start = len(ids) + lesson.gap
         for n, branch in enumerate(lesson.branches, 1):
             asked = encode([Segment(Kind.QUESTION, branch.user), CLOSING])
             answer = encode([Segment(Kind.QUESTION, branch.answer), Segment(Kind.MARKER, END)])
@@ -153,6 +153,12 @@ def wanted(inputs: dict, video_token: int, audio_token: int) -> Wanted:
     targets = inputs["input_ids"][rows] == kinds[:, None]
     there = targets.any(-1)  # a modality that is missing cannot be looked at
     return Wanted(rows[there], queries[there], targets[there])
+
+
+def heard(features: Features) -> list[Tensor]:
+    """The recordings a course may be built on: of the training split, no held-out concept."""
+    taught = [i for i in features.sounds if features.items[i].split == "train"]
+    return [features.sounds[i] for i in taught if features.items[i].concept not in HELD_OUT]
 
 
 @torch.inference_mode()

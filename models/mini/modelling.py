@@ -6,7 +6,7 @@ how a prompt is written (processing.py), asked (backend.py) or trained (models/t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,10 @@ from models.mini.encoders import (
     EfficientNetLite0,
     YAMNet,
 )
+
+# Of the weights 0.3 to 0.8 and the temperatures 1 to 2, those that named most of the training recordings unaided
+# (68 % of 66 concepts, sigmoid scores as they are: 48 %).
+PRIOR_WEIGHT, SOUND_TEMPERATURE = 0.5, 1.5
 
 
 class SoftWords(nn.Module):
@@ -66,6 +70,7 @@ class MiniForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.language_model = LlamaForCausalLM._from_config(config.text_config)
         self.register_buffer("vision_names", torch.zeros(len(IMAGENET_CLASSES), hidden))
         self.register_buffer("sound_names", torch.zeros(len(AUDIOSET_CLASSES), hidden))
+        self.register_buffer("sound_prior", torch.zeros(len(AUDIOSET_CLASSES)))
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -87,10 +92,21 @@ class MiniForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """... x 1280 -> ... x 1000, softmax of the classifier at each location."""
         return self.vision.logits(features.to(self.vision.classifier.weight.dtype)).float().softmax(-1)
 
+    @torch.no_grad()
+    def learn_prior(self, recordings: Iterable[Tensor]) -> None:
+        """Set `sound_prior` to the classes' mean logits over recordings, each ... x 1024, counted alike."""
+        means = [self.sound.logits(r.to(self.sound.classifier.weight.dtype)).flatten(0, -2).mean(0) for r in recordings]
+        self.sound_prior.copy_(torch.stack(means).mean(0))
+
     def sound_distribution(self, features: Tensor) -> Tensor:
-        """... x 1024 -> ... x 521, AudioSet's independent scores, scaled down to a sum of at most 1."""
-        scores = self.sound.logits(features.to(self.sound.classifier.weight.dtype)).float().sigmoid()
-        return scores / scores.sum(-1, keepdim=True).clamp(min=1.0)
+        """... x 1024 -> ... x 521, softmax over AudioSet's classes at each place, in part freed of how usual they are.
+
+        AudioSet's classes contain each other, and the broad ones ("Music", "Animal", "Vehicle") score high
+        wherever a narrow one does. Logit adjustment (Menon et al. 2021, arXiv 2007.07314) lets the narrow one speak.
+        """
+        logits = self.sound.logits(features.to(self.sound.classifier.weight.dtype)).float()
+        adjusted = logits - PRIOR_WEIGHT * self.sound_prior.float()
+        return (adjusted / SOUND_TEMPERATURE).softmax(-1)
 
     def project_vision(self, features: Tensor, names: Tensor | None = None, residual: bool = True) -> Tensor:
         """F x 7 x 7 x 1280 -> (F * 49) x hidden."""
