@@ -52,8 +52,8 @@ def cases(
     """All questions of a run: `questions` a condition, shared evenly by what it asks (seen and heard alternate).
 
     held_out: labels that make up a pool of their own, with `held_out_questions` a condition. A pool with fewer than
-    two labels has no swaps; material.skipped then says so. Clips come first in the order, conditions second: a run that
-    is stopped is balanced as far as it got, and a clip is read and encoded once.
+    two labels has no swaps; material.skipped then says so. Clips come first in the order, conditions second, and the
+    pools advance alike: a run that is stopped is balanced as far as it got, and a clip is read and encoded once.
     Raises McGurkError if nothing is left to ask.
     """
     if questions < 1 or held_out_questions < 0:
@@ -69,7 +69,8 @@ def cases(
             planned += _pool_cases(material, pool, labels, known, count, seed)
     if not planned:
         raise McGurkError("Nothing is left to ask: choose other conditions, or a folder with more labels.")
-    return planned
+    clips = {case.pool: case.index + 1 for case in planned}
+    return sorted(planned, key=lambda case: (case.index + 0.5) / clips[case.pool])
 
 
 def _pool_cases(

@@ -1,5 +1,6 @@
 """What is asked: balanced, seeded, fair, and the same whatever else is asked."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -66,3 +67,12 @@ def test_one_label_alone_has_no_swaps_and_says_so(material):
 def test_keys_are_unique(material):
     planned = cases(material, ("aligned", "swap", "match"), 30, held_out=("dog", "rain"), held_out_questions=8)
     assert len({case.key for case in planned}) == len(planned)
+
+
+def test_a_run_that_is_stopped_has_come_as_far_with_the_held_out_concepts_as_with_the_others(material):
+    first, *_, last = material.labels
+    planned = cases(material, ("aligned", "swap"), 40, held_out=(first, last), held_out_questions=10)
+    half = Counter(case.pool for case in planned[: len(planned) // 2])
+    assert half["trained"] == pytest.approx(40, abs=4) and half["held out"] == pytest.approx(10, abs=4)
+    clips = [(case.pool, case.index) for case in planned]
+    assert len(set(clips)) == 1 + sum(now != before for before, now in itertools.pairwise(clips))
