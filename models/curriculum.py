@@ -23,16 +23,16 @@ HELD_OUT = frozenset({
 })  # fmt: skip
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
-CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.2  # share of lessons whose names come from the encoders' class lists
+CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.3  # share of lessons whose names come from the encoders' class lists
 HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
-SITUATIONS = {"swap": 0.50, "agree": 0.24, "missing": 0.26}  # shares of the aligned course
+SITUATIONS = {"swap": 0.54, "agree": 0.26, "missing": 0.20}  # shares of the aligned course
 MATCHING = {"agree": 0.50, "swap": 0.24}  # share of them that ask whether sound and picture match: as many yes as no
-LONG_SHARE = 0.10  # of the aligned course's groups that have a long text
+LONG_SHARE = 0.08  # of the aligned course's groups that have a long text
 LONG_TEXT = (60, 700)  # words of irrelevant text, drawn log-uniformly
 # Of the aligned course's lessons, the share whose questions stand as far behind the clip as if a long text lay
 # between, and how far in positions, log-uniformly: distance without its cost (PoSE, Zhu et al., arXiv 2309.10400).
 GAP_SHARE, GAP = 0.35, (100, 3000)
-SINGLE = {"": 0.62, "picture": 0.12, "sound": 0.26}  # of the base course: both, or one alone; sounds are harder
+SINGLE = {"": 0.56, "picture": 0.10, "sound": 0.34}  # of the base course: both, or one alone; sounds are harder
 
 
 def plain(name: str) -> str:

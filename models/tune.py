@@ -189,7 +189,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help=f"batches to train (default {STEPS})")
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, help="peak learning rate of the LoRA")
-    parser.add_argument("--shuffled", type=float, default=0.5, help="share of lessons with shuffled names")
+    parser.add_argument("--shuffled", type=float, default=0.4, help="share of lessons with shuffled names")
     parser.add_argument("--attention-loss", type=float, default=0.0, help="weight of the attention alignment loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-steps", type=int, default=100)

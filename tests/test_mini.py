@@ -10,6 +10,7 @@ from transformers import LlamaConfig
 
 from models.mini.configuration import MiniConfig
 from models.mini.modelling import MiniForConditionalGeneration
+from models.mini.processing import Segment, reply
 from models.omni import ALIGNED, BASE, SAMPLE_RATE, Kind, McGurkError, Steering, Stimulus
 
 RNG = np.random.default_rng(0)
@@ -88,6 +89,14 @@ def test_the_receipt_and_the_token_map_count_what_was_fed(mini, stimulus):
     assert "".join(tokens.pieces[i] for i in tokens.positions(Kind.INJECTED)).strip() == stimulus.text
     assert answer.receipt.audio_seconds == 2.0 and answer.receipt.frames == 3
     assert "<video x147>" in answer.receipt.prompt
+
+
+@pytest.mark.mini
+@pytest.mark.parametrize("name", ["frog", "accordion", "vacuum cleaner"])
+def test_a_name_is_answered_in_the_tokens_it_is_listed_in(mini, name):
+    listed = mini.processor.encode([Segment(Kind.QUESTION, f"Choose one: cello, {name}, rain.")])
+    answer = mini.processor.encode(reply(name))[:-1]
+    assert any(listed[at : at + len(answer)] == answer for at in range(len(listed)))
 
 
 @pytest.mark.mini

@@ -25,7 +25,7 @@ from transformers import DynamicCache
 
 from models.mini import checkpoint
 from models.mini.encoders import AUDIOSET_CLASSES, FRAME_SIZE, IMAGENET_CLASSES
-from models.mini.processing import END, Prompt, Segment
+from models.mini.processing import END, Prompt, reply
 from models.omni import (
     ALIGNED,
     BASE,
@@ -235,7 +235,7 @@ class Mini(OmniModel):
         if not options:
             return {}
         prompt = cache.get_seq_length()
-        texts = [self.processor.encode([Segment(Kind.QUESTION, o), Segment(Kind.MARKER, END)]) for o in options]
+        texts = [self.processor.encode(reply(o)) for o in options]
         owner = torch.tensor([n for n, text in enumerate(texts) for _ in text])
         own = (owner[:, None] == owner[None]) & torch.ones(len(owner), len(owner), dtype=torch.bool).tril()
         mask = torch.cat([torch.ones(len(owner), prompt, dtype=torch.bool), own], 1)[None, None].to(self.device)

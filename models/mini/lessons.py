@@ -17,13 +17,14 @@ from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course, Lesson,
 from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
 from models.mini.features import BLANKS, TAKES, VIEWS, Features
 from models.mini.modelling import MiniForConditionalGeneration
-from models.mini.processing import CLOSING, END, MiniProcessor, Segment, opening
+from models.mini.processing import CLOSING, MiniProcessor, Segment, opening, reply
 from models.omni import Kind
 
 IGNORED = -100  # label of a position whose token is not to be learnt
-RESIDUAL_DROPPED = 0.3  # share of lessons read without the learned residual, so that soft words stay legible
+RESIDUAL_DROPPED = 0.2  # share of lessons read without the learned residual, so that soft words stay legible
 PASTED = 0.25  # share of frames that show the picture small on grey, beyond its turn among the views: learn where it is
 SURROUNDED = 0.5  # share of sounds that stand in a longer silence
+LONGEST_SILENCE = 10  # patches of 0.48 s on either side
 GENERIC = frozenset({
     "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
     "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
@@ -75,7 +76,7 @@ class MiniLessons(Dataset):
         start = int(rng.integers(0, max(len(take) - lesson.patches, 0) + 1))
         heard = take[start : start + lesson.patches]
         if rng.random() < SURROUNDED:  # a sound in a longer silence: learn where it is
-            before, after = rng.integers(0, 6, 2)
+            before, after = rng.integers(0, LONGEST_SILENCE + 1, 2)
             quiet = self.features.silence[int(rng.integers(3))]
             heard = torch.cat([quiet[:before], heard, quiet[:after]])
         return heard
@@ -104,7 +105,7 @@ class MiniLessons(Dataset):
         start = len(ids) + lesson.gap
         for n, branch in enumerate(lesson.branches, 1):
             asked = encode([Segment(Kind.QUESTION, branch.user), CLOSING])
-            answer = encode([Segment(Kind.QUESTION, branch.answer), Segment(Kind.MARKER, END)])
+            answer = encode(reply(branch.answer))
             ids += asked + answer
             queries.append((len(ids) - len(answer) - 1, branch.asked))
             labels += [IGNORED] * len(asked) + answer

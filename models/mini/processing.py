@@ -57,6 +57,15 @@ def opening(frames: int, patches: int, system: str | None = None) -> list[Segmen
     return segments
 
 
+def reply(text: str) -> list[Segment]:
+    """What the assistant's turn holds when `text` is the answer.
+
+    The space makes a name the same tokens here as in a list of options and in a soft word, so that naming
+    is copying: without it " frog" would have to be spelt "f", "rog", and a new name would be misspelt.
+    """
+    return [Segment(Kind.QUESTION, f" {text}"), Segment(Kind.MARKER, END)]
+
+
 class MiniProcessor(ProcessorMixin):
     """Stimulus and question -> ids, pixels, patches, TokenMap."""
 
