@@ -23,6 +23,7 @@ HELD_OUT = frozenset({
 })  # fmt: skip
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
+SHUFFLED = 0.4  # share of lessons with shuffled names
 CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.3  # share of lessons whose names come from the encoders' class lists
 HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
 SITUATIONS = {"swap": 0.54, "agree": 0.26, "missing": 0.20}  # shares of the aligned course
@@ -97,7 +98,7 @@ class Catalogue:
 class Course:
     """An endless, seeded course: lesson i is the same whenever it is asked for."""
 
-    def __init__(self, course: str, catalogue: Catalogue, seed: int = 0, shuffled: float = 0.5, branches: int = 4,
+    def __init__(self, course: str, catalogue: Catalogue, seed: int = 0, shuffled: float = SHUFFLED, branches: int = 4,
                  group: int = 4):  # fmt: skip
         self.course, self.catalogue, self.seed = course, catalogue, seed
         self.shuffled, self.branches, self.group = shuffled, branches, group

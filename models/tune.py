@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from models.align import aligning
-from models.curriculum import Course
+from models.curriculum import SHUFFLED, Course
 from models.mini import checkpoint
 from models.mini.features import compute
 from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, heard, wanted
@@ -189,7 +189,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help=f"batches to train (default {STEPS})")
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, help="peak learning rate of the LoRA")
-    parser.add_argument("--shuffled", type=float, default=0.4, help="share of lessons with shuffled names")
+    parser.add_argument("--shuffled", type=float, default=SHUFFLED, help="share of lessons with shuffled names")
     parser.add_argument("--attention-loss", type=float, default=0.0, help="weight of the attention alignment loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-steps", type=int, default=100)

@@ -24,7 +24,7 @@ IGNORED = -100  # label of a position whose token is not to be learnt
 RESIDUAL_DROPPED = 0.2  # share of lessons read without the learned residual, so that soft words stay legible
 PASTED = 0.25  # share of frames that show the picture small on grey, beyond its turn among the views: learn where it is
 SURROUNDED = 0.5  # share of sounds that stand in a longer silence
-LONGEST_SILENCE = 10  # patches of 0.48 s on either side
+LONGEST_SILENCE = 10  # patches on either side, of 0.96 s
 GENERIC = frozenset({
     "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
     "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
