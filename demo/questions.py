@@ -31,6 +31,9 @@ _ABSTENTIONS = re.compile(
     r"|(?:can't|cannot|can not|don't|do not) (?:see|hear|tell|know))\b"
 )
 
+# "yes", first or last: "no, that is a dog", "I see a cello and I hear rain: no"
+_VERDICT = re.compile(r"^(?:yes|no)\b(?! (?:sound|audio|picture|image|video))|\b(?:yes|no)(?=\W*$)")
+
 
 @dataclass(frozen=True)
 class Question:
@@ -119,9 +122,9 @@ def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     - Nothing named, and "none of the above", "nothing", "silence"...: abstained.
     """
     answer = _normalised(answer_text)
-    if question.kind == "match" and (said := re.match(r"(yes|no)\b(?! (?:sound|audio|picture|image|video))", answer)):
+    if question.kind == "match" and (said := _VERDICT.search(answer)):
         agree = stimulus.seen is not None and stimulus.seen == stimulus.heard
-        return BOTH if (said[1] == "yes") == agree else OTHER
+        return BOTH if ("yes" in said[0]) == agree else OTHER
     if question.kind in ("see", "hear"):
         answer = _part(answer, question.kind)
     found = _first_mentions(answer, stimulus)

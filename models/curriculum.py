@@ -47,7 +47,25 @@ NAMES = tuple(
         for name in map(plain, (*IMAGENET_CLASSES, *AUDIOSET_CLASSES))
         if not any(held in name for held in HELD_OUT)
     )
-)  # open vocabulary for shuffled names and for distractors
+)  # open vocabulary for distractors
+
+
+def coined(count: int, seed: int = 0) -> tuple[str, ...]:
+    """Names nobody has met: two words put side by side, or the head of one joined to the tail of another."""
+    rng = np.random.default_rng([seed, 13])
+    words = sorted({word for name in NAMES for word in name.split() if word.isalpha() and len(word) > 4})
+    made: dict[str, None] = {}
+    while len(made) < count:
+        head, tail = (str(word) for word in rng.choice(words, 2))
+        name = f"{head} {tail}" if rng.random() < 0.3 else head[: rng.integers(2, 6)] + tail[-rng.integers(2, 6) :]
+        if not any(held in name for held in HELD_OUT):
+            made[name] = None
+    return tuple(made)
+
+
+# What a class may be called in a lesson with shuffled names. Coined ones are told in several pieces that never stood
+# together, so naming has to be copying, whatever the name.
+SHUFFLED_NAMES = tuple(dict.fromkeys((*NAMES, *coined(3000))))
 
 
 @dataclass(frozen=True)
@@ -99,7 +117,9 @@ class Course:
     """An endless, seeded course: lesson i is the same whenever it is asked for."""
 
     def __init__(self, course: str, catalogue: Catalogue, seed: int = 0, shuffled: float = SHUFFLED, branches: int = 4,
-                 group: int = 4):  # fmt: skip
+                 group: int = 4, reasoned: bool = True):  # fmt: skip
+        """reasoned: whether sound and picture match is answered after both are named, which small models need."""
+        self.reasoned = reasoned
         self.course, self.catalogue, self.seed = course, catalogue, seed
         self.shuffled, self.branches, self.group = shuffled, branches, group
         if course not in ("base", "aligned"):
@@ -131,7 +151,7 @@ class Course:
         return int(rng.choice(items)), concept
 
     def _distractors(self, rng, count: int, shuffled: bool, avoid: Sequence[str]) -> list[str]:
-        pool = NAMES if shuffled or rng.random() < 0.3 else self.catalogue.concepts
+        pool = SHUFFLED_NAMES if shuffled else NAMES if rng.random() < 0.3 else self.catalogue.concepts
         names = [str(n) for n in rng.choice(pool, min(len(pool), count + len(avoid) + 4), replace=False)]
         return [n for n in names if not any(n in a or a in n for a in avoid)][:count]
 
@@ -157,7 +177,7 @@ class Course:
     def _base(self, rng, i, frames, shuffled) -> Lesson:
         picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
         sound, _ = self._pick(rng, self.catalogue.sounds, concept, shuffled)
-        name = str(rng.choice(NAMES)) if shuffled else concept
+        name = str(rng.choice(SHUFFLED_NAMES)) if shuffled else concept
         single = str(rng.choice(list(SINGLE), p=list(SINGLE.values())))
         if single and not shuffled and rng.random() < CLASS_NAMED_SINGLE:
             name = self.catalogue.class_names.get(picture if single == "picture" else sound, name)
@@ -197,7 +217,7 @@ class Course:
         if not shuffled and situation != "agree" and heard == seen:
             situation = "agree"
         if shuffled:
-            seen, heard = (str(n) for n in rng.choice(NAMES, 2, replace=False))
+            seen, heard = (str(n) for n in rng.choice(SHUFFLED_NAMES, 2, replace=False))
             heard = seen if situation == "agree" else heard
         elif situation != "agree" and rng.random() < CLASS_NAMED:
             seen = self.catalogue.class_names.get(picture, seen)
@@ -211,7 +231,7 @@ class Course:
                 sound, heard = blank, None
         branches = self._paired(rng, seen, heard, shuffled, situation)
         while len(branches) < self.branches:
-            branches.append(self._extra(rng, seen, heard, shuffled, situation))
+            branches.append(self._extra(rng, seen, heard, shuffled, situation, (picture, sound)))
         prefix = paragraph(rng, int(np.exp(rng.uniform(*np.log(LONG_TEXT)))), NAMES) if long_text else ""
         gap = int(np.exp(rng.uniform(*np.log(GAP)))) if rng.random() < GAP_SHARE else 0
         return Lesson(picture, sound, seen, heard, frames, int(rng.integers(1, 11)), shuffled, prefix, gap,
@@ -253,11 +273,16 @@ class Course:
             return _claim(rng, claim), claim, "caption"
         return paragraph(rng, int(rng.integers(8, 60)), NAMES), "", "text"
 
-    def _extra(self, rng, seen, heard, shuffled, situation) -> Branch:
+    def _extra(self, rng, seen, heard, shuffled, situation, items) -> Branch:
         text = self._injection(rng, seen, heard, shuffled)[0] if rng.random() < 0.25 else ""
         if rng.random() < MATCHING.get(situation, 0.0):
-            question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.5 else ())
-            return Branch(_with_text(rng, question, text), "yes" if seen == heard else "no", "match", "match")
+            question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.7 else ())
+            said = (seen, heard)
+            if situation == "agree" and not shuffled and rng.random() < CLASS_NAMED:  # a tabby matches a cat
+                said = tuple(self.catalogue.class_names.get(i, name) for i, name in zip(items, said, strict=True))
+            plain_answer = wording.YES_NO[seen != heard]
+            answer = wording.verdict(*said, plain_answer) if self.reasoned else plain_answer
+            return Branch(_with_text(rng, question, text), answer, "match", "match")
         asked, truth = ("hear", heard) if rng.random() < HEARING else ("see", seen)
         form = rng.random()
         if form < 0.3:

@@ -63,9 +63,15 @@ UNCOUNTABLE = frozenset({"rain", "speech", "fire", "fireworks", "ocean waves", "
 
 
 def sentence(seen: str | None, heard: str | None) -> str:
-    """One free sentence about both modalities; None is a missing one."""
-    if seen is not None and seen == heard:
-        return f"I see and hear {article(seen)}."
+    """One free sentence about both modalities; None is a missing one.
+
+    It says "and" whether they agree or not: "I see and hear", or "but", would have to judge before both are named.
+    """
     picture = f"I see {article(seen)}" if seen is not None else "I see nothing"
     sound = f"I hear {article(heard)}" if heard is not None else "I hear nothing"
-    return f"{picture}, but {sound}."
+    return f"{picture} and {sound}."
+
+
+def verdict(seen: str, heard: str, answer: str) -> str:
+    """Whether sound and picture match, yes or no, said after both are named."""
+    return f"{sentence(seen, heard)[:-1]}: {answer}"

@@ -3,7 +3,7 @@
 import pytest
 
 from models import wording
-from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course
+from models.curriculum import BLANK, HELD_OUT, NAMES, SHUFFLED_NAMES, Catalogue, Course, coined
 
 CONCEPTS = ("dog", "rain", "cello", "truck", "cat", "gong")
 SHELF = Catalogue(
@@ -56,7 +56,7 @@ def test_aligned_pairs_both_questions_with_the_same_options():
 
 def test_shuffled_names_are_open_vocabulary():
     names = {lesson.picture_name for lesson in lessons("aligned", shuffled=1.0) if lesson.picture_name}
-    assert len(names) > 150 and names <= set(NAMES)
+    assert len(names) > 150 and names <= set(SHUFFLED_NAMES)
 
 
 @pytest.mark.parametrize("course", ["base", "aligned"])
@@ -81,4 +81,24 @@ def test_sound_and_picture_match_as_often_as_not():
     course = Course("aligned", many, 0, 0.0)
     answers = [b.answer for i in range(2000) for b in course.lesson(i).branches if b.asked == "match"]
     assert len(answers) > 500
-    assert 0.4 < answers.count("yes") / len(answers) < 0.6
+    assert 0.4 < sum(answer.endswith(": yes") for answer in answers) / len(answers) < 0.6
+
+
+@pytest.mark.parametrize("shuffled", [0.0, 1.0])
+def test_whether_they_match_is_said_after_both_are_named(shuffled):
+    for lesson in lessons("aligned", shuffled):
+        named = lesson.picture_name, lesson.sound_name
+        expected = wording.verdict(*named, wording.YES_NO[named[0] != named[1]]) if None not in named else None
+        assert {branch.answer for branch in lesson.branches if branch.asked == "match"} <= {expected}
+
+
+def test_a_model_that_needs_no_reasons_answers_yes_or_no():
+    course = Course("aligned", SHELF, 3, 0.0, reasoned=False)
+    asked = [b for i in range(200) for b in course.lesson(i).branches if b.asked == "match"]
+    assert {branch.answer for branch in asked} == {"yes", "no"}
+
+
+def test_coined_names_are_many_and_none_is_held_out():
+    made = coined(500, seed=1)
+    assert len(set(made)) == 500 and len(set(made) - set(NAMES)) > 450
+    assert not any(held in name for name in made for held in HELD_OUT)

@@ -100,6 +100,34 @@ def test_a_name_is_answered_in_the_tokens_it_is_listed_in(mini, name):
 
 
 @pytest.mark.mini
+@pytest.mark.parametrize(
+    ("answer", "reasons"),
+    [
+        ("I see a cello and I hear rain: no", " I see a cello and I hear rain:"),
+        ("I see a cello and I hear rain: no.", " I see a cello and I hear rain:"),
+        ("no", ""),
+        ("I see a cello and I hear rain", ""),
+        ("", ""),
+    ],
+)
+def test_the_reasons_of_an_answer_are_what_it_says_before_its_option(mini, answer, reasons):
+    written = mini.processor.encode(reply(answer))[:-1]
+    assert mini.processor.tokenizer.decode(mini._reasons(written, ["yes", "no"])) == reasons
+
+
+@pytest.mark.mini
+def test_options_are_weighed_after_the_reasons(mini, stimulus, monkeypatch):
+    def asked(answer):
+        written = mini.processor.encode(reply(answer))[:-1]
+        monkeypatch.setattr(type(mini), "_write", lambda self, *_: written)
+        return mini.ask(stimulus, "Does the sound match the picture?", ("yes", "no"), attention=False)[BASE].options
+
+    at_once, reasoned = asked("no"), asked("I see a cello and I hear rain: no")
+    assert sum(reasoned.values()) == pytest.approx(1) and reasoned != at_once
+    assert asked("no") == at_once  # what was read for one answer is not left in the cache of the next
+
+
+@pytest.mark.mini
 def test_attention_rows_are_distributions_that_look_back(mini, stimulus):
     attention = mini.ask(stimulus, HEAR, adapters=[ALIGNED])[ALIGNED].attention
     rows = attention.rows.astype(np.float32)

@@ -122,6 +122,8 @@ def test_a_vocabulary_that_is_too_small():
         ("match", "No, it does not.", "both"),
         ("match", "yes", "other"),
         ("match", "Yes.", "other"),
+        ("match", "I see a cello and I hear rain: no", "both"),
+        ("match", "I see a cello and I hear rain: yes.", "other"),
         ("match", "none of the above", "abstained"),
         ("match", "no sound", "abstained"),
     ],

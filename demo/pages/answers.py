@@ -21,7 +21,7 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
     ABSTAINED: ("none", "∅", "abstained"),
     OTHER: ("none", "?", "followed none of them"),
 }
-MATCHED = {BOTH: "right: it compared picture and sound", OTHER: "wrong: it did not compare picture and sound"}
+MATCHED = {BOTH: "right about picture and sound", OTHER: "wrong about picture and sound"}
 TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
 
 

@@ -179,7 +179,7 @@ class Mini(OmniModel):
         return stack
 
     def _run(self, adapter, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens):
-        """Prefill, score the options in one pass, then write greedily."""
+        """Prefill, write greedily, then score the options in one pass, after the reasons that the answer gave."""
         with ExitStack() as stack:
             recorder = stack.enter_context(recording(self.text_layers)) if attention else None
             stack.enter_context(steering(bias_for(intervention, prompt.tokens, self.text_layers)))
@@ -187,9 +187,15 @@ class Mini(OmniModel):
                 cache, start = self._read(adapter, encoded, prompt, recall=intervention is None)
             words = torch.from_numpy(prompt.ids[start:])[None].to(self.device)
             logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
-            with paused():
-                scores = self._score(cache, logits, options)
+            prompted = cache.get_seq_length()
             written = self._write(cache, logits, max_new_tokens)
+            with paused():
+                if answered := cache.get_seq_length() - prompted:
+                    cache.crop(-answered)
+                if reasons := self._reasons(written, options):
+                    words = torch.tensor(reasons, device=self.device)[None]
+                    logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
+                scores = self._score(cache, logits, options)
         return self.processor.tokenizer.decode(written, skip_special_tokens=True).strip(), scores, recorder, written
 
     def _read(self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool) -> tuple[DynamicCache, int]:
@@ -254,6 +260,15 @@ class Mini(OmniModel):
             at += len(text)
         shares = torch.tensor(scores).softmax(0).tolist()
         return dict(zip(options, shares, strict=True))
+
+    def _reasons(self, written: list[int], options: Sequence[str]) -> list[int]:
+        """The tokens of an answer before the option it ends with, as in "I see a cello and I hear rain: no"."""
+        decode = self.processor.tokenizer.decode
+        for option in sorted(options, key=len, reverse=True):
+            if not decode(written).rstrip(".").endswith(f": {option}"):
+                continue
+            return next(written[:n] for n in range(len(written), 0, -1) if decode(written[:n]).endswith(":"))
+        return []
 
     def _write(self, cache: DynamicCache, logits: Tensor, max_new_tokens: int) -> list[int]:
         end, written = self.processor.tokenizer.convert_tokens_to_ids(END), []

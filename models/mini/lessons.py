@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from models.align import Wanted
-from models.curriculum import BLANK, HELD_OUT, NAMES, Catalogue, Course, Lesson, plain
+from models.curriculum import BLANK, HELD_OUT, NAMES, SHUFFLED_NAMES, Catalogue, Course, Lesson, plain
 from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
 from models.mini.features import BLANKS, TAKES, VIEWS, Features
 from models.mini.modelling import MiniForConditionalGeneration
@@ -38,7 +38,8 @@ class MiniLessons(Dataset):
     def __init__(self, features: Features, course: Course, model: MiniForConditionalGeneration,
                  processor: MiniProcessor, length: int, tops: dict[int, int]):  # fmt: skip
         self.features, self.course, self.processor, self.length, self.tops = features, course, processor, length, tops
-        self.names = model.name_embeddings(NAMES, processor.tokenizer).detach()
+        self.names = model.name_embeddings(SHUFFLED_NAMES, processor.tokenizer).detach()
+        self.number = {name: n for n, name in enumerate(SHUFFLED_NAMES)}
         self.vision_classes, self.sound_classes = len(model.vision_names), len(model.sound_names)
 
     def __len__(self) -> int:
@@ -88,9 +89,9 @@ class MiniLessons(Dataset):
             ("vision_names", lesson.picture, lesson.picture_name, self.vision_classes),
             ("sound_names", lesson.sound, lesson.sound_name, self.sound_classes),
         ):
-            named = rng.integers(0, len(NAMES), classes)
+            named = rng.integers(0, len(SHUFFLED_NAMES), classes)
             if item is not None and item != BLANK and name is not None:
-                named[self.tops[item]] = NAMES.index(name)
+                named[self.tops[item]] = self.number[name]
             media[key] = self.names[torch.from_numpy(named)]
         return media
 

@@ -119,7 +119,9 @@ def train(options: argparse.Namespace) -> None:
     side = options.side or SIDE
     layout = Layout(processor, thinker.config, family, (min(LEAST_PIXELS, side * side // 2), side * side))
     model = prepare(thinker, options.rank or RANK)
-    course = Course(ALIGNED, shelf.catalogue, options.seed, 0.0, branches=QUESTIONS, group=options.batch)
+    course = Course(
+        ALIGNED, shelf.catalogue, options.seed, 0.0, branches=QUESTIONS, group=options.batch, reasoned=False
+    )
     accumulate = options.accumulate or ACCUMULATE
     processes = int(os.environ.get("WORLD_SIZE", 1))
     length = options.steps * options.batch * accumulate * processes
