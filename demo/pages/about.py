@@ -31,7 +31,7 @@ what is asked about is missing.
 - **Followed the picture, the sound, the text**: which of the three the answer names. *Abstained*: it said that it
   can't tell.
 - **Bars**: the probability of each offered answer, scored over its whole text. *Seen*, *heard* and *read* mark what
-  is true. Where an answer gives its reasons first (“I see a cat and I hear rain: no”), the options are weighed after them.
+  is true. Where an answer gives its reasons first (“I see a cat and I hear rain: no”), they are weighed after those.
 - **Receipt**: what the model really received, counted in what was fed. The commonest fault in this field is a model
   that silently never got the sound; here it would show.
 
