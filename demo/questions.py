@@ -31,8 +31,7 @@ _ABSTENTIONS = re.compile(
     r"|(?:can't|cannot|can not|don't|do not) (?:see|hear|tell|know))\b"
 )
 
-# "yes", first or last: "no, that is a dog", "I see a cello and I hear rain: no"
-_VERDICT = re.compile(r"^(?:yes|no)\b(?! (?:sound|audio|picture|image|video))|\b(?:yes|no)(?=\W*$)")
+_VERDICT = re.compile(r"^(?:yes|no)\b(?! (?:sound|audio|picture|image|video))|(?<!yes or )\b(?:yes|no)(?=\W*$)")
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,9 @@ def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     - Nothing named, and "none of the above", "nothing", "silence"...: abstained.
     """
     answer = _normalised(answer_text)
-    if question.kind == "match" and (said := _VERDICT.search(answer)):
+    if question.kind == "match" and (said := verdict(answer_text)):
         agree = stimulus.seen is not None and stimulus.seen == stimulus.heard
-        return BOTH if ("yes" in said[0]) == agree else OTHER
+        return BOTH if (said == "yes") == agree else OTHER
     if question.kind in ("see", "hear"):
         answer = _part(answer, question.kind)
     found = _first_mentions(answer, stimulus)
@@ -133,6 +132,15 @@ def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     if found:
         return min(found, key=lambda source: (found[source], source == TEXT))
     return ABSTAINED if not answer or _ABSTENTIONS.search(answer) else OTHER
+
+
+def verdict(answer_text: str) -> str:
+    """The "yes" or "no" that an answer begins or ends with, else "".
+
+    "No, that is a dog", "I see a cello and I hear rain: no"; but "no sound" is a thing that is heard.
+    """
+    said = _VERDICT.search(_normalised(answer_text))
+    return said[0] if said else ""
 
 
 def _normalised(text: str) -> str:

@@ -124,6 +124,7 @@ def test_a_vocabulary_that_is_too_small():
         ("match", "Yes.", "other"),
         ("match", "I see a cello and I hear rain: no", "both"),
         ("match", "I see a cello and I hear rain: yes.", "other"),
+        ("match", "Is it yes or no?", "other"),
         ("match", "none of the above", "abstained"),
         ("match", "no sound", "abstained"),
     ],

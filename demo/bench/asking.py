@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -224,7 +223,7 @@ def is_right(question: Question, text: str, judged: Stimulus, truth: str) -> boo
     An answer that names both what is seen and what is heard, where they differ, is wrong.
     """
     if question.kind == "match":
-        return yes_or_no(text) == truth
+        return questions.verdict(text) == truth
     whom = questions.followed(question, text, judged)
     if truth == ABSTAIN:
         return whom == questions.ABSTAINED
@@ -232,12 +231,6 @@ def is_right(question: Question, text: str, judged: Stimulus, truth: str) -> boo
     if whom == BOTH and judged.seen == judged.heard:
         meant = judged.seen
     return bool(meant) and plain(meant) == truth
-
-
-def yes_or_no(text: str) -> str:
-    """The answer's first word if it is "yes" or "no", else ""."""
-    word = re.match(r"\W*(\w+)", text.lower())
-    return word[1] if word and word[1] in questions.YES_NO else ""
 
 
 def _attended(attention: Attention | None) -> dict[str, Any]:

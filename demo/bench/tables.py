@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from demo.bench import measures
-from demo.bench.asking import yes_or_no
 from demo.bench.conditions import CONDITIONS
 from demo.bench.measures import McNemar
-from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT
+from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, verdict
 from demo.vocabulary import names_in
 from models.omni import ALIGNED, BASE
 
@@ -248,7 +247,7 @@ def _matching(view: _View) -> list[Measure]:
     made = []
     for condition in dict.fromkeys(sample["condition"] for sample in view.samples if sample["ask"] == "match"):
         samples = view.of(condition)
-        said = [yes_or_no(view.answer(sample)["text"]) for sample in samples]
+        said = [verdict(view.answer(sample)["text"]) for sample in samples]
         found = measures.yes_no([sample["truth"] for sample in samples], said)
         made += [
             view.number(name, CONDITIONS[condition].title, getattr(found, field), found.n)

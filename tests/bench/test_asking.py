@@ -56,6 +56,8 @@ def test_match_is_right_when_it_says_whether_they_agree():
     assert asking.is_right(asked, "no", stimulus(), "no")
     assert not asking.is_right(asked, "yes", stimulus(), "no")
     assert asking.is_right(asked, "Yes.", stimulus(heard="cello"), "yes")
+    assert asking.is_right(asked, "I see a dog and I hear rain: no", stimulus(), "no")
+    assert not asking.is_right(asked, "I see a dog and I hear a dog: yes", stimulus(), "no")
 
 
 def test_an_encoder_alone_chooses_the_option_of_its_best_class_that_belongs_to_one():

@@ -84,7 +84,7 @@ def test_perception_is_set_beside_the_answer():
 def test_matching_is_scored_as_yes_or_no():
     many = [
         sample("match", "match", text="yes", truth="yes"), sample("match", "match", text="No.", truth="no", index=1),
-        sample("match", "match", text="Yes, it does", truth="no", index=2),
+        sample("match", "match", text="I see a dog and I hear a dog: yes", truth="no", index=2),
     ]  # fmt: skip
     assert measure(many, "yes or no: accuracy") == pytest.approx(2 / 3)
     assert measure(many, "yes or no: precision") == 0.5
