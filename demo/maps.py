@@ -76,7 +76,9 @@ def video_map(attention: Attention, **how) -> np.ndarray:
 def audio_map(attention: Attention, **how) -> tuple[np.ndarray, np.ndarray]:
     """Weight of each stretch of sound, and the stretches in order: (float64 n, float64 n x 2 start and end in s).
 
-    Tokens of the same stretch (frequency bands) are summed, in the relative view averaged. `how`: see weights().
+    Tokens of the same stretch (frequency bands) are summed, in the relative view averaged. Neighbours that an encoder
+    computes from the same window of sound can't be told apart by what they hold: a value is the mean over the stretches
+    whose middles lie within half a window (TokenMap.audio_window) of its own. `how`: see weights().
     """
     tokens = attention.tokens
     audio = tokens.positions(Kind.AUDIO)
@@ -84,7 +86,8 @@ def audio_map(attention: Attention, **how) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(0), np.zeros((0, 2))
     spans, place = np.unique(tokens.audio[audio], axis=0, return_inverse=True)
     summed = np.bincount(place.ravel(), weights(attention, **how)[audio], len(spans))
-    return summed / np.bincount(place.ravel()) if how.get("view") == RELATIVE else summed, spans
+    found = summed / np.bincount(place.ravel()) if how.get("view") == RELATIVE else summed
+    return _over_window(found, spans, tokens.audio_window), spans
 
 
 def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.ndarray]]:
@@ -102,6 +105,15 @@ def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.
     order = [name for name in (*(kind.value for kind in KINDS), SINK) if (names == name).any()]
     raw = {name: row[:, names == name].sum(1) for name in order}
     return {"raw": raw, "per_token": {name: share / (names == name).sum() for name, share in raw.items()}}
+
+
+def _over_window(values: np.ndarray, spans: np.ndarray, window: float) -> np.ndarray:
+    """Running mean of n values over stretches (n x 2, s) whose middles lie within half a window (s), without nan."""
+    middles = spans.mean(1)
+    near = (np.abs(middles[:, None] - middles) <= window / 2) & ~np.isnan(values)
+    count = near.sum(1)
+    sums = near @ np.nan_to_num(values)
+    return np.where(np.isnan(values), np.nan, sums / np.maximum(count, 1))
 
 
 def _mean_row(attention: Attention, *, layers: tuple[int, int] | None, head: int | None, rows: str, sink: bool):

@@ -71,6 +71,7 @@ class TokenMap:
     grid:   (times, rows, columns) of the video tokens; (0, 0, 0) without a picture.
     frame_times: seconds at which each of the `times` video steps starts.
     sinks:  bool, T: positions that draw attention whatever they hold (first token, border).
+    audio_window: seconds of sound that an encoder computes an audio token from, where longer than the token's span.
     """
 
     kinds: tuple[Kind, ...]
@@ -80,6 +81,7 @@ class TokenMap:
     grid: tuple[int, int, int]
     frame_times: np.ndarray
     sinks: np.ndarray
+    audio_window: float = 0.0
 
     def __len__(self) -> int:
         return len(self.kinds)

@@ -51,6 +51,22 @@ def test_maps_put_weights_where_the_tokens_lie():
     np.testing.assert_allclose(summed, [0.2], atol=1e-3)  # two bands of the same moment
 
 
+def test_moments_that_the_encoder_hears_at_once_share_their_weight():
+    kinds, audio = (S, *[A] * 5), np.full((6, 2), np.nan)
+    audio[1:, 0] = np.arange(5) * 0.32
+    audio[1:, 1] = audio[1:, 0] + 0.32
+    empty = np.full((6, 3), -1)
+    rows = np.array([0.1, 0.6, 0.0, 0.0, 0.3, 0.0], np.float16).reshape(1, 1, 1, 6)
+
+    def heard(**window):
+        tokens = TokenMap(kinds, ("",) * 6, empty, audio, (0, 0, 0), np.zeros(0), np.arange(6) == 0, **window)
+        return audio_map(Attention(rows, tokens), sink=True)[0]
+
+    np.testing.assert_allclose(heard(), (0.6, 0, 0, 0.3, 0), atol=1e-3)
+    means = (0.3, 0.2, 0.1, 0.1, 0.15)  # of three, at the ends of two
+    np.testing.assert_allclose(heard(audio_window=0.96), means, atol=1e-3)
+
+
 def test_difference_and_relative_views():
     other = tiny("rain?", (0.5, 0.2, 0.1, 0.05, 0.05, 0.1, 0))
     np.testing.assert_allclose(video_map(tiny(), view="difference", reference=other), [[[0, 0.2]]], atol=2e-3)

@@ -45,6 +45,8 @@ chosen, laid out where its tokens lie: place and time in the picture, moments in
 - *This question* is that map itself. *Minus the other question* subtracts the map of the same clip under the other
   question (seeing against hearing): what remains depends on what was asked. *Relative to a neutral prompt* divides
   by the map under “Describe this.”
+- The embedded model hears 0.96 s at once and makes three moments of it. The lane under the spectrogram is averaged over
+  as much.
 - The first token draws attention whatever it holds. It is left out unless you put it back in.
 - Before and after are drawn on one scale, so that they can be compared.
 

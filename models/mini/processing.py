@@ -151,7 +151,8 @@ class MiniProcessor(ProcessorMixin):
         audio[at, 1] = audio[at, 0] + step
         sinks = np.zeros(len(ids), bool)
         sinks[0] = True  # the first token: softmax must look somewhere
-        return TokenMap(tuple(kinds), tuple(pieces), video, audio, grid, np.asarray(frame_times, float), sinks)
+        times = np.asarray(frame_times, float)
+        return TokenMap(tuple(kinds), tuple(pieces), video, audio, grid, times, sinks, PATCH_SECONDS)
 
 
 def square(frames: np.ndarray) -> np.ndarray:
