@@ -14,7 +14,7 @@ from demo.pages import answers, cards
 from demo.session import SESSIONS_KEPT, Lab, steering_of
 from demo.state import UPLOAD, State, from_query
 from models.fake import FakeModel
-from models.omni import ALIGNED, BASE, Kind, McGurkError
+from models.omni import ALIGNED, BASE, Answer, Kind, McGurkError, Stimulus
 from tests.serving import stand_in_gallery, use_gallery
 
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
@@ -178,6 +178,13 @@ def test_nothing_that_is_said_becomes_markup(lab):
     shown += [answers.status(evil), answers.answer_card(BASE, comparison), answers.steered(comparison, comparison)]
     assert not any("<script" in html for html in shown)
     assert "&lt;script" in shown[0] and "&lt;script" in shown[1]
+
+
+@pytest.mark.parametrize("text", ["no", "I see a dog and I hear a cat: no"])
+def test_the_bar_that_was_chosen_stands_out(text):
+    answer = Answer(text, {"yes": 0.1, "no": 0.9}, None, None, 0.0)
+    yes, no = answers.bars(answer, Stimulus(None, 1.0, None)).split("</li>")[:2]
+    assert "chosen" in no and "chosen" not in yes
 
 
 @pytest.mark.parametrize("conflict", [Conflict(picture="remove"), Conflict(sound="remove"), Conflict(sound="silence")])

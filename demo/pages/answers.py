@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from demo.compare import Comparison
-from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question
+from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
 
 TITLES = {BASE: "Before tuning", ALIGNED: "After alignment tuning"}
@@ -142,7 +142,7 @@ def _bar(option: str, p: float, answer: Answer, stimulus: Stimulus, before: Answ
     true = [(kind, word) for kind, name, word in TRUTHS if getattr(stimulus, name) == option]
     colour = true[0][0] if true else "none"
     marks = "".join(f'<em class="{kind}">{word}</em>' for kind, word in true)
-    chosen = " chosen" if option == answer.text else ""
+    chosen = " chosen" if option in (answer.text, verdict(answer.text)) else ""
     was = before.options.get(option) if before else None
     ghost = "" if was is None else f'<s style="left:{was:.1%}" title="before: {was:.0%}"></s>'
     return (
