@@ -108,12 +108,10 @@ def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.
 
 
 def _over_window(values: np.ndarray, spans: np.ndarray, window: float) -> np.ndarray:
-    """Running mean of n values over stretches (n x 2, s) whose middles lie within half a window (s), without nan."""
+    """Running mean of n values over the stretches (n x 2, s) whose middles lie within half a window (s)."""
     middles = spans.mean(1)
-    near = (np.abs(middles[:, None] - middles) <= window / 2) & ~np.isnan(values)
-    count = near.sum(1)
-    sums = near @ np.nan_to_num(values)
-    return np.where(np.isnan(values), np.nan, sums / np.maximum(count, 1))
+    near = np.abs(middles[:, None] - middles) <= window / 2
+    return near @ values / near.sum(1)
 
 
 def _mean_row(attention: Attention, *, layers: tuple[int, int] | None, head: int | None, rows: str, sink: bool):

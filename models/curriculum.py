@@ -281,7 +281,7 @@ class Course:
             if situation == "agree" and not shuffled and rng.random() < CLASS_NAMED:  # a tabby matches a cat
                 said = tuple(self.catalogue.class_names.get(i, name) for i, name in zip(items, said, strict=True))
             plain_answer = wording.YES_NO[seen != heard]
-            answer = wording.verdict(*said, plain_answer) if self.reasoned else plain_answer
+            answer = wording.judgement(*said, plain_answer) if self.reasoned else plain_answer
             return Branch(_with_text(rng, question, text), answer, "match", "match")
         asked, truth = ("hear", heard) if rng.random() < HEARING else ("see", seen)
         form = rng.random()

@@ -72,6 +72,6 @@ def sentence(seen: str | None, heard: str | None) -> str:
     return f"{picture} and {sound}."
 
 
-def verdict(seen: str, heard: str, answer: str) -> str:
+def judgement(seen: str, heard: str, answer: str) -> str:
     """Whether sound and picture match, yes or no, said after both are named."""
     return f"{sentence(seen, heard)[:-1]}: {answer}"

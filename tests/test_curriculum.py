@@ -88,7 +88,7 @@ def test_sound_and_picture_match_as_often_as_not():
 def test_whether_they_match_is_said_after_both_are_named(shuffled):
     for lesson in lessons("aligned", shuffled):
         named = lesson.picture_name, lesson.sound_name
-        expected = wording.verdict(*named, wording.YES_NO[named[0] != named[1]]) if None not in named else None
+        expected = wording.judgement(*named, wording.YES_NO[named[0] != named[1]]) if None not in named else None
         assert {branch.answer for branch in lesson.branches if branch.asked == "match"} <= {expected}
 
 
