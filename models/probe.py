@@ -22,7 +22,7 @@ from transformers.masking_utils import sdpa_mask
 PROBE = "mcgurk_probe"  # the name to load a model with: attn_implementation=PROBE
 
 _recorder: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
-_steer: ContextVar[Callable | None] = ContextVar("steer", default=None)
+_steer: ContextVar[Masks | None] = ContextVar("steer", default=None)
 
 
 class Recorder:
@@ -60,6 +60,27 @@ class Recorder:
         return rows
 
 
+class Masks:
+    """Masks with a bias added. Layers that are given the same mask and bias share one: it is as large as T x T."""
+
+    def __init__(self, bias: Callable[[nn.Module, int, torch.device], Tensor | None]):
+        self.bias = bias
+        self._made: tuple = ()  # (mask given, bias row, queries, keys, mask made) of the layer before
+
+    def of(self, module: nn.Module, mask: Tensor | None, query: Tensor, keys: int) -> Tensor | None:
+        """The mask for one layer's attention."""
+        row, queries = self.bias(module, keys, query.device), query.shape[2]
+        if row is None:
+            return mask
+        if self._made:
+            given, before, *sizes, made = self._made
+            if given is mask and before is row and sizes == [queries, keys]:
+                return made
+        self._made = ()  # let go of the last one before the next is made
+        self._made = (mask, row, queries, keys, made := _steered(mask, row, query, keys))
+        return made
+
+
 @contextmanager
 def recording(layers: list[nn.Module]) -> Iterator[Recorder]:
     """Record the forward passes run inside."""
@@ -82,12 +103,13 @@ def paused() -> Iterator[None]:
 
 
 @contextmanager
-def steering(bias: Callable[[nn.Module, int, int, torch.device], Tensor | None] | None) -> Iterator[None]:
+def steering(bias: Callable[[nn.Module, int, torch.device], Tensor | None] | None) -> Iterator[None]:
     """Apply an additive bias on attention scores inside.
 
-    bias(module, queries, keys, device) -> float queries x keys to add before the softmax, or None.
+    bias(module, keys, device) -> float32, what is added to the score of each key before the softmax, or None. The same
+    for every query; a position's look at itself is left alone.
     """
-    token = _steer.set(bias)
+    token = _steer.set(None if bias is None else Masks(bias))
     try:
         yield
     finally:
@@ -96,24 +118,29 @@ def steering(bias: Callable[[nn.Module, int, int, torch.device], Tensor | None] 
 
 def probed_attention(module, query, key, value, attention_mask, scaling=None, **kwargs):
     """SDPA that a Recorder can watch and a bias can steer; a drop-in attention function of transformers."""
-    bias, recorder = _steer.get(), _recorder.get()
-    if bias is not None:
-        added = bias(module, query.shape[2], key.shape[2], query.device)
-        if added is not None:
-            attention_mask = _steered(attention_mask, added, query)
+    masks, recorder = _steer.get(), _recorder.get()
+    if masks is not None:
+        attention_mask = masks.of(module, attention_mask, query, key.shape[2])
     if recorder is not None:
         recorder.note(module, query, key, attention_mask, scaling or query.shape[-1] ** -0.5)
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
 
 
-def _steered(mask: Tensor | None, added: Tensor, query: Tensor) -> Tensor:
-    """The mask as floats with the bias added; without a mask the causal one is made explicit."""
-    queries, keys = added.shape
+def _steered(mask: Tensor | None, row: Tensor, query: Tensor, keys: int) -> Tensor:
+    """The mask with a row of biases added, in the model's dtype; without a mask the causal one is made explicit."""
+    queries, least = query.shape[2], torch.finfo(query.dtype).min
     if mask is None:
-        mask = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)[None, None]
-    if mask.dtype == torch.bool:
-        mask = torch.zeros(mask.shape, device=query.device).masked_fill(~mask, torch.finfo(query.dtype).min)
-    return (mask.float() + added).clamp(min=torch.finfo(query.dtype).min).to(query.dtype)
+        made = torch.full((1, 1, queries, keys), least, dtype=query.dtype, device=query.device).triu_(
+            keys - queries + 1
+        )
+    elif mask.dtype == torch.bool:
+        made = torch.zeros(mask.shape, dtype=query.dtype, device=query.device).masked_fill_(~mask, least)
+    else:
+        made = mask.to(query.dtype, copy=True)
+    itself = made.diagonal(keys - queries, -2, -1).clone()
+    made.add_(row.to(query.dtype)).clamp_(min=least)
+    made.diagonal(keys - queries, -2, -1).copy_(itself)
+    return made
 
 
 AttentionInterface.register(PROBE, probed_attention)

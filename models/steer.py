@@ -38,14 +38,14 @@ def bias_for(steering: Steering | None, tokens: TokenMap, layers: list[nn.Module
     first, last = steering.layers or (0, len(layers))
     steered = {id(module) for module in layers[first:last]}
 
-    def bias(module: nn.Module, queries: int, keys: int, device: torch.device) -> Tensor | None:
+    rows: dict[int, Tensor] = {}  # of the present number of keys: layers that share a row share a mask
+
+    def bias(module: nn.Module, keys: int, device: torch.device) -> Tensor | None:
         if id(module) not in steered:
             return None
-        row = torch.zeros(keys, device=device)
-        known = min(keys, len(columns))
-        row[:known] = columns[:known].to(device)
-        added = row.expand(queries, keys).clone()
-        added.diagonal(keys - queries).zero_()
-        return added
+        if keys not in rows:
+            rows.clear()
+            rows[keys] = nn.functional.pad(columns[:keys], (0, max(0, keys - len(columns)))).to(device)
+        return rows[keys]
 
     return bias

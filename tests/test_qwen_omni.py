@@ -13,7 +13,7 @@ from demo.draw.sound import sound_picture
 from demo.draw.words import shaded
 from demo.maps import audio_map, shares, video_map
 from demo.maps import weights as mean_weights
-from models import registry
+from models import probe, registry
 from models.adapters import read_adapter
 from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering
 from models.probe import recording
@@ -369,3 +369,21 @@ def test_audio_seconds_and_frames_stand_on_the_receipt(model):
     counted = sum(int(n) for n in re.findall(r"<video x(\d+)>", receipt.prompt))
     assert counted == receipt.tokens["video"]
     assert receipt.versions["flags"].endswith("True")
+
+
+def test_steering_makes_one_mask_a_prefill_in_the_models_dtype(model, monkeypatch):
+    """Made anew in each layer, and in float32, it would take GBs: it is as large as prompt x prompt."""
+    masks, plain = [], probe.sdpa_attention_forward
+
+    def watched(module, query, key, value, attention_mask, **kwargs):
+        if query.shape[2] > 1 and attention_mask is not None:
+            masks.append(attention_mask)
+        return plain(module, query, key, value, attention_mask, **kwargs)
+
+    stimulus = tiny_omni.stimulus()
+    encoded = model.encode(stimulus)
+    monkeypatch.setattr(probe, "sdpa_attention_forward", watched)
+    *_, (_, answer) = model.answer(encoded, QUESTION, max_new_tokens=1, steering=Steering({Kind.AUDIO: 0.5}))
+    assert len(masks) == model.layers and {mask.dtype for mask in masks} == {model.dtype}
+    assert len({mask.data_ptr() for mask in masks}) == 1
+    assert masks[0].shape[-2:] == (len(answer.attention.tokens),) * 2
