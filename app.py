@@ -9,12 +9,15 @@ from threading import Thread
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 from demo.clips import GALLERY, MAX_BYTES
+from demo.files import begin
+from demo.memory import few_arenas
 from demo.pages.look import look
 from demo.pages.site import build
 from models.omni import OmniModel
 from models.zerogpu import is_here
 
 PORT = 7860
+THREADS = 100  # requests in hand at a time, most of which wait: see demo.turns.MOST and demo.pages.site.WAITING
 
 
 def load() -> OmniModel:
@@ -44,6 +47,7 @@ def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: st
         server_name=host or os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),
         server_port=port,
         max_file_size=MAX_BYTES,
+        max_threads=THREADS,
         allowed_paths=[str(GALLERY)],
         prevent_thread_lock=not block,
         run_history=False,
@@ -55,6 +59,8 @@ def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: st
 
 
 if __name__ == "__main__":
+    few_arenas()
+    begin()
     port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
     print(f"McGurk: http://127.0.0.1:{port}", flush=True)
     # ZeroGPU wants to know at start what will borrow its GPU

@@ -10,7 +10,7 @@ import csv
 import io
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,14 @@ class Comparison:
     def complete(self) -> bool:
         """Whether every adapter has answered."""
         return len(self.answers) == len(self.adapters)
+
+    def reduced(self) -> Comparison:
+        """The same with attention as far as it is drawn: a row for each generated token is most of its memory."""
+        light = {
+            adapter: replace(answer, attention=answer.attention and answer.attention.reduced())
+            for adapter, answer in self.answers.items()
+        }
+        return replace(self, answers=light)
 
 
 def compare(

@@ -98,7 +98,7 @@ def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.
     True counts them with their kinds.
     """
     tokens = attention.tokens
-    row = attention.rows.astype(np.float64).mean((1, 2))  # layers x T
+    row = np.average(attention.rows.mean(1, dtype=np.float64), axis=1, weights=attention.weights)  # layers x T
     names = np.array([kind.value for kind in tokens.kinds], dtype=object)
     if not sinks:
         names[tokens.sinks] = SINK
@@ -126,7 +126,8 @@ def _mean_row(attention: Attention, *, layers: tuple[int, int] | None, head: int
     one_row = attention.rows.shape[2] == 1  # nothing was generated
     which = {"last": slice(0, 1), "generated": slice(0 if one_row else 1, None), "all": slice(None)}[rows]
     heads = slice(None) if head is None else slice(head, head + 1)
-    row = attention.rows[first:last, heads, which].astype(np.float64).mean((0, 1, 2))
+    mean = attention.rows[first:last, heads, which].mean((0, 1), dtype=np.float64)
+    row = np.average(mean, axis=0, weights=attention.weights[which])
     if sink:
         return row
     row = np.where(attention.tokens.sinks, 0.0, row)

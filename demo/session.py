@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
-import threading
-from collections import OrderedDict
+import os
+import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
@@ -17,17 +16,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from demo import conflicts, maps, player, questions
 from demo.clips import Clip, gallery, gallery_clip, read_clip
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
+from demo.files import Files
+from demo.memory import Kept, trim
 from demo.questions import Question
 from demo.state import UPLOAD, State, from_query
-from models.omni import Attention, Kind, McGurkError, OmniModel, Steering, Stimulus
+from demo.turns import Turns, Wait
+from models.omni import Attention, Kind, McGurkError, OmniModel, Steering, Stimulus, never
 
-CLIPS_KEPT = 12  # 5-10 s of sampled frames are about 7 MB each
-SITUATIONS_KEPT = 16
-SESSIONS_KEPT = 32  # the attention rows of both answers are about 10 MB each
+# bytes kept: 5-10 s of sampled frames are about 7 MB, 60 s up to 72 MB; both answers with their attention 1 to 6 MB
+CLIPS, SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000, 160_000_000
 OPTIONS = 8  # names to choose from, before "none of the above"
 FAST = "mini", "fake"  # models quick enough to be asked again at every change of a card
 WORKED = (
@@ -36,6 +39,14 @@ WORKED = (
 )  # (clip, sound) to start with, first that is there
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, for whose turn it is, and whether they have left."""
+
+    visitor: str
+    gone: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +59,7 @@ class Situation:
     stimulus: Stimulus
     question: Question
     notices: tuple[str, ...]  # what a visitor should know, one sentence each
+    digest: str = ""  # of everything in the stimulus; "" where nobody counted it
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,25 +67,28 @@ class Asked:
     """How far an asking has come: first the player's file alone, then one more answer each time."""
 
     situation: Situation
-    film: Path
+    film: Path | None  # None where nobody wants to see it
     comparison: Comparison | None = None
     encoded: Any = None
     references: dict[str, dict[str, Attention]] = field(default_factory=dict)  # view -> adapter -> held against
+    wait: Wait | None = None  # what comes first, while others have their turn
+    recalled: bool = False  # whether the same had been answered before
 
 
 class Lab:
     """One model, shared by all visitors, and what each of them has in hand.
 
     model: the model, or the future of one that is still loading. folder: where players' files are written.
+    caller: who is behind a session just now.
     """
 
-    def __init__(self, model: OmniModel | Future, folder: Path):
+    def __init__(self, model: OmniModel | Future, folder: Path, caller: Callable[[str], Caller] = Caller):
         self._model = model
-        self.folder = folder
-        self._lock = threading.Lock()
-        self._clips: OrderedDict[Any, Clip] = OrderedDict()
-        self._situations: OrderedDict[Any, tuple] = OrderedDict()
-        self._asked: OrderedDict[str, Asked] = OrderedDict()
+        self._caller = caller
+        self.files = Files(folder)
+        self.turns = Turns(remembered=ANSWERS)  # the model's
+        self.workshop = Turns(workers=os.cpu_count() or 1)  # where files are read and films written
+        self._clips, self._situations, self._asked = Kept(CLIPS), Kept(SITUATIONS), Kept(SESSIONS)
 
     @property
     def ready(self) -> bool:
@@ -138,42 +153,73 @@ class Lab:
             raise McGurkError("Choose the clip whose sound is to be swapped in.")
         other_key, other = self._clip(conflict.other, uploads.get("other")) if conflict.sound == "swap" else ("", None)
         known = (key, other_key, conflict)
-        stimulus, notices = self._remember(
-            self._situations,
-            known,
-            SITUATIONS_KEPT,
-            lambda: (conflicts.apply(clip, conflict, other), conflicts.notices(clip, conflict, other)),
-        )
-        return Situation(state, clip, other, stimulus, question_of(state, stimulus), notices)
+        stimulus, notices, digest = self._situations.made(known, lambda: _done(clip, conflict, other))
+        return Situation(state, clip, other, stimulus, question_of(state, stimulus), notices, digest)
+
+    def made(
+        self, session: str, state: State, uploads: dict[str, str] | None = None, *, film: bool = True
+    ) -> tuple[Situation, Path | None]:
+        """(situation, its player's file unless nobody wants one), made when it is this visitor's turn.
+
+        Raises McGurkError.
+        """
+
+        def make(_stop: Callable[[], bool]) -> Iterator[tuple[Situation, Path | None]]:
+            situation = self.prepare(state, uploads)
+            yield situation, self.film(situation, session) if film else None
+
+        caller = self._caller(session)
+        *_, found = self.workshop.take(caller.visitor, make, gone=caller.gone)
+        return found
 
     def film(self, situation: Situation, session: str) -> Path:
         """The player's file of a situation, written into the session's folder once."""
         state, clip, other = situation.state, situation.clip, situation.other
         named = f"{clip.path} {other and other.path} {state.conflict}"
-        folder = self._folder(session)
-        out = folder / f"{_slug(clip.name)}-{hashlib.sha256(named.encode()).hexdigest()[:12]}.mp4"
+        name = f"{_slug(clip.name)}-{hashlib.sha256(named.encode()).hexdigest()[:12]}.mp4"
+        out = self.files.path(session, name)
         if not out.exists():
-            folder.mkdir(parents=True, exist_ok=True)
             player.compose(clip, state.conflict, other, out, stimulus=situation.stimulus)
         return out
 
-    def ask(self, session: str, state: State, uploads: dict[str, str] | None = None, **how) -> Iterator[Asked]:
-        """Yield the player's file, then each answer as it comes; the last is kept for the session.
+    def ask(
+        self, session: str, state: State, uploads: dict[str, str] | None = None, *, film: bool = True, **how
+    ) -> Iterator[Asked]:
+        """Yield the player's file (unless nobody wants one), then how long it takes while others come first, then each
+        answer as it comes; the last is kept for the session. What was answered before is recalled.
 
-        how: passed on to the model. Waits for a model that is still loading. Raises McGurkError.
+        how: passed on to the model. Waits for a model that is still loading. Raises McGurkError; Stopped, which is one,
+        once the visitor has left.
         """
-        situation = self.prepare(state, uploads)
+        situation, path = self.made(session, state, uploads, film=film)
         before = self.last(session)
         same = before is not None and before.situation.stimulus is situation.stimulus
-        asked = Asked(situation, self.film(situation, session), encoded=before.encoded if same else None)
-        self._keep(session, asked)  # what was answered before is no longer what is asked
+        asked = Asked(situation, path, encoded=before.encoded if same else None)
+        self._asked.put(session, asked)  # what was answered before is no longer what is asked
         yield asked
-        model = self.model()
-        encoded = model.encode(situation.stimulus) if asked.encoded is None else asked.encoded
-        for comparison in compare(model, situation.stimulus, situation.question, encoded=encoded, **how):
+        stimulus, question, known = situation.stimulus, situation.question, asked.encoded
+
+        def answer(stop: Callable[[], bool]) -> Iterator[tuple[Comparison, Any]]:
+            model = self.model()
+            encoded = model.encode(stimulus) if known is None else known
+            for comparison in compare(model, stimulus, question, encoded=encoded, stop=stop, **how):
+                yield comparison.reduced(), encoded
+
+        key = _key(situation.digest, "ask", question, how)
+        asked = replace(asked, recalled=self.turns.remembers(key))
+        for step in self.run(session, answer, key=key):
+            if isinstance(step, Wait):
+                yield replace(asked, wait=step)
+                continue
+            comparison, encoded = step
             asked = replace(asked, comparison=comparison, encoded=encoded)
-            self._keep(session, asked)
+            self._asked.put(session, asked)
             yield asked
+
+    def run(self, session: str, work: Callable[[Callable[[], bool]], Any], key: Any = None) -> Iterator[Any]:
+        """Do work with the model when it is the session's turn, see demo.turns.Turns.take; yields Waits and results."""
+        caller = self._caller(session)
+        yield from self.turns.take(caller.visitor, work, key=key, gone=caller.gone)
 
     def answers_already(self, session: str, state: State) -> bool:
         """Whether what the session asked last is this, however it is looked at, and is answered completely."""
@@ -189,8 +235,7 @@ class Lab:
 
     def last(self, session: str) -> Asked | None:
         """What the session asked last, if it is still remembered."""
-        with self._lock:
-            return self._asked.get(session)
+        return self._asked.get(session)
 
     def with_reference(self, session: str, view: str) -> Asked:
         """What was asked last, together with the attention that a view holds it against. Raises McGurkError."""
@@ -199,43 +244,47 @@ class Lab:
             return asked
         question = asked.comparison.question
         prompt = maps.NEUTRAL_PROMPT if view == maps.RELATIVE else other_question(question).prompt
-        answers = ask_all(self.model(), asked.encoded, prompt, max_new_tokens=1)
-        asked = replace(
-            asked, references=asked.references | {view: {adapter: answer.attention for adapter, answer in answers}}
-        )
+
+        def look(stop: Callable[[], bool]) -> Iterator[dict[str, Attention]]:
+            answers = ask_all(self.model(), asked.encoded, prompt, max_new_tokens=1, stop=stop)
+            yield {adapter: answer.attention and answer.attention.reduced() for adapter, answer in answers}
+
+        *_, reference = self.run(session, look, key=_key(asked.situation.digest, "look", prompt))
+        asked = replace(asked, references=asked.references | {view: reference})
         current = self.last(session)
         if current is not None and current.comparison is asked.comparison:
-            self._keep(session, asked)
+            self._asked.put(session, asked)
         return asked
 
     def steer(self, session: str, steering: Steering) -> tuple[Comparison, Comparison]:
         """(the last comparison, the same question asked again under an intervention). Raises McGurkError."""
         asked = self._last(session)
         original = asked.comparison
-        *_, steered = compare(
-            self.model(),
-            original.stimulus,
-            original.question,
-            encoded=asked.encoded,
-            steering=steering,
-            attention=False,
-        )
+        how = {"steering": steering, "attention": False}
+
+        def answer(stop: Callable[[], bool]) -> Iterator[Comparison]:
+            *_, steered = compare(
+                self.model(), original.stimulus, original.question, encoded=asked.encoded, stop=stop, **how
+            )
+            yield steered
+
+        *_, steered = self.run(session, answer, key=_key(asked.situation.digest, "steer", original.question, how))
         return original, steered
 
     def forget(self, session: str) -> None:
         """Drop what a session had in hand and delete its files."""
-        with self._lock:
-            self._asked.pop(session, None)
-        shutil.rmtree(self._folder(session), ignore_errors=True)
-
-    def _folder(self, session: str) -> Path:
-        return self.folder / hashlib.sha256(session.encode()).hexdigest()[:16]
+        self._asked.pop(session)
+        self.files.forget(session)
 
     def path_for(self, session: str, name: str) -> Path:
         """Where a file of a session goes; its folder exists."""
-        folder = self._folder(session)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / name
+        return self.files.path(session, name)
+
+    def tidy(self) -> None:
+        """Remove files that have come to their end and, while nothing is done, give memory back to the system."""
+        self.files.sweep()
+        if self.turns.idle and self.workshop.idle:
+            trim()
 
     def _last(self, session: str) -> Asked:
         asked = self.last(session)
@@ -243,35 +292,16 @@ class Lab:
             raise McGurkError("There is no answer to look into yet: ask first.")
         return asked
 
-    def _keep(self, session: str, asked: Asked) -> None:
-        with self._lock:
-            self._asked[session] = asked
-            self._asked.move_to_end(session)
-            while len(self._asked) > SESSIONS_KEPT:
-                self._asked.popitem(last=False)
-
     def _clip(self, id: str, upload: str | None) -> tuple[Any, Clip]:
         """(key to remember it by, the clip)."""
         if id == UPLOAD:
             if not upload:
                 raise McGurkError("There is no uploaded clip: upload one, or choose a clip of the gallery.")
-            return upload, self._remember(self._clips, upload, CLIPS_KEPT, lambda: read_clip(upload))
+            return upload, self._clips.made(upload, lambda: read_clip(upload))
         named = gallery_clip(id) if id else gallery_clip(self.default().clip)
         key = (named.id, named.path.stat().st_mtime_ns if named.path.is_file() else 0)
         read = lambda: replace(read_clip(named.path, seen=named.seen, heard=named.heard), name=named.title)  # noqa: E731
-        return key, self._remember(self._clips, key, CLIPS_KEPT, read)
-
-    def _remember(self, kept: OrderedDict, key: Any, limit: int, make: Callable[[], Any]) -> Any:
-        with self._lock:
-            if key in kept:
-                kept.move_to_end(key)
-                return kept[key]
-        made = make()
-        with self._lock:
-            kept[key] = made
-            while len(kept) > limit:
-                kept.popitem(last=False)
-        return made
+        return key, self._clips.made(key, read)
 
 
 def question_of(state: State, stimulus: Stimulus) -> Question:
@@ -296,6 +326,32 @@ def steering_of(picture: float, sound: float, text: float, first: int, last: int
         raise McGurkError(f"There are no layers {first} to {last}: choose from 0 to {layers - 1}, the first one first.")
     gains = {Kind.VIDEO: picture, Kind.AUDIO: sound, Kind.INJECTED: text}
     return Steering({kind: gain for kind, gain in gains.items() if gain != 1.0}, layers=(first, last + 1))
+
+
+def _done(clip: Clip, conflict: Conflict, other: Clip | None) -> tuple[Stimulus, tuple[str, ...], str]:
+    """(what the model is given, what a visitor should know, digest of the former)."""
+    stimulus = conflicts.apply(clip, conflict, other)
+    return stimulus, conflicts.notices(clip, conflict, other), digest(stimulus)
+
+
+def digest(stimulus: Stimulus) -> str:
+    """The same for stimuli that hold the same frames, sound, text and truths."""
+    made = hashlib.blake2b(digest_size=20)
+    for name, value in vars(stimulus).items():
+        if isinstance(value, np.ndarray):
+            made.update(f"{name} {value.shape} {value.dtype} ".encode())
+            made.update(np.ascontiguousarray(value))
+        else:
+            made.update(f"{name} {value!r} ".encode("utf-8", "surrogatepass"))
+    return made.hexdigest()
+
+
+def _key(digest: str, *asked: Any) -> tuple[str, bytes] | None:
+    """What makes two questions the same; None if that can't be told."""
+    try:
+        return (digest, hashlib.blake2b(pickle.dumps(asked), digest_size=20).digest()) if digest else None
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None
 
 
 def _slug(name: str) -> str:

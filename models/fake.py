@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -24,10 +24,13 @@ from models.omni import (
     Steering,
     Stimulus,
     TokenMap,
+    never,
+    unless,
 )
 
 ABSTAIN = "none of the above"
 MAX_TIMES, SIDE = 8, 7  # video tokens: at most 8 x 7 x 7
+STEPS = 10  # times that an answer looks whether anybody still waits for it
 AUDIO_STEP, BANDS = 0.32, 2  # seconds of an audio token; tokens that share each step
 SEES, HEARS = {"see", "shown", "visible", "picture"}, {"hear", "sound", "audible"}
 PULL = {Kind.SYSTEM: 1.0, Kind.MARKER: 0.5, Kind.VIDEO: 0.6, Kind.AUDIO: 0.3}  # attention per token, others 2
@@ -55,11 +58,14 @@ class FakeModel(OmniModel):
         steering: Steering | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
+        stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         steering = steering or Steering()
         for adapter in adapters or self.adapters:
             started = time.perf_counter()
-            time.sleep(self.delay)
+            for _ in range(STEPS):
+                unless(stop)
+                time.sleep(self.delay / STEPS)
             text = " ".join(_belief(encoded, question, options, adapter, steering).split()[:max_new_tokens])
             tokens = _tokens(encoded, question, system or "You watch and listen.", text)
             rows = _rows(tokens, adapter, question, steering, self.layers, self.heads) if attention else None

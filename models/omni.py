@@ -7,7 +7,7 @@ backend implements (OmniModel). Does not know which clip, which conflict or whic
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,21 @@ BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by 
 
 class McGurkError(Exception):
     """Something a visitor or a caller can mend: one sentence, what is wrong and what to do."""
+
+
+class Stopped(McGurkError):
+    """Nobody waits for this answer any more: its model left off."""
+
+
+def never() -> bool:
+    """Whether to leave off, for those who wait to the end."""
+    return False
+
+
+def unless(stop: Callable[[], bool]) -> None:
+    """Raise Stopped if `stop` says that nobody waits any more. Backends call it between passes and between tokens."""
+    if stop():
+        raise Stopped("This answer was stopped, because nobody waited for it any more: ask again.")
 
 
 class Kind(StrEnum):
@@ -102,10 +117,12 @@ class Attention:
     rows: float16, layers x heads x R x T. Row 0 is the last position of the prompt, rows 1.. are the
     generated positions; T covers prompt and generated positions (columns ahead of a row are 0).
     tokens: the TokenMap of the T columns, generated positions included.
+    counts: of how many recorded rows each of the R is the mean; () for one each.
     """
 
     rows: np.ndarray
     tokens: TokenMap
+    counts: tuple[int, ...] = ()
 
     @property
     def layers(self) -> int:
@@ -114,6 +131,20 @@ class Attention:
     @property
     def heads(self) -> int:
         return self.rows.shape[1]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """float64, R: what each row counts in a mean over rows."""
+        return np.array(self.counts or (1,) * self.rows.shape[2], dtype=float)
+
+    def reduced(self) -> Attention:
+        """The same with at most two rows: the last of the prompt, and the mean over all that were generated."""
+        if self.rows.shape[2] <= 2:
+            return self
+        weights = self.weights
+        written = np.average(self.rows[:, :, 1:], axis=2, weights=weights[1:]).astype(self.rows.dtype)
+        rows = np.stack([self.rows[:, :, 0], written], axis=2)
+        return replace(self, rows=rows, counts=(int(weights[0]), int(weights[1:].sum())))
 
 
 @dataclass(frozen=True)
@@ -196,12 +227,14 @@ class OmniModel(ABC):
         steering: Steering | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
+        stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """Yield (adapter, Answer) as each is ready.
 
         question: the whole question as asked, its options written into it.
         options: texts to score by their full log-probability after the prompt.
         adapters: which of self.adapters, default all. system: another system prompt.
+        stop: asked between passes and between tokens (see unless()); once it is true, Stopped is raised.
         """
 
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:

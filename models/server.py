@@ -27,7 +27,18 @@ import numpy as np
 import soundfile
 
 from models import wording
-from models.omni import BASE, SAMPLE_RATE, Answer, McGurkError, OmniModel, Receipt, Steering, Stimulus
+from models.omni import (
+    BASE,
+    SAMPLE_RATE,
+    Answer,
+    McGurkError,
+    OmniModel,
+    Receipt,
+    Steering,
+    Stimulus,
+    never,
+    unless,
+)
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}  # a busy or failing server may recover; 400 or 401 will not
 ATTEMPTS = 4
@@ -120,6 +131,7 @@ class ServerModel(OmniModel):
         steering: Steering | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
+        stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. `attention` gives none; steering is refused: nobody can look or reach inside."""
         for adapter in adapters or self.adapters:
@@ -127,6 +139,7 @@ class ServerModel(OmniModel):
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} is one model, asked as it is.")
         if steering:
             raise McGurkError(f"{self.name} answers from a server: its attention cannot be steered.")
+        unless(stop)
         started = time.perf_counter()
         stimulus = encoded.stimulus
         user = wording.join(question, stimulus.text, stimulus.text_position)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from models.omni import Answer, OmniModel, Stimulus
+from models.omni import Answer, OmniModel, Stimulus, never, unless
 from models.qwen_omni.family import media_tokens
 
 Function = TypeVar("Function", bound=Callable)
@@ -78,7 +78,10 @@ class Borrower(OmniModel):
         return stimulus
 
     def answer(
-        self, encoded: Stimulus, question: str, options: Sequence[str] = (), **how: Any
+        self, encoded: Stimulus, question: str, options: Sequence[str] = (), *, stop: Callable[[], bool] = never, **how
     ) -> Iterator[tuple[str, Answer]]:
-        """See OmniModel.answer."""
-        yield from self._lend(encoded, question, tuple(options), how)
+        """See OmniModel.answer. Another process can't be asked to stop: it is asked between two answers."""
+        unless(stop)
+        for given in self._lend(encoded, question, tuple(options), how):
+            yield given
+            unless(stop)

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demo import inside
+from demo import inside, maps
 from demo.conflicts import Conflict
 from demo.inside import View
+from demo.memory import Kept, size_of
 from demo.pages import answers, cards
-from demo.session import SESSIONS_KEPT, Lab, steering_of
+from demo.session import Lab, digest, steering_of
 from demo.state import UPLOAD, State, from_query
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, Answer, Kind, McGurkError, Stimulus
@@ -105,10 +106,47 @@ def test_sessions_are_forgotten_with_their_files(lab):
     film = last(lab.ask("me", SWAP)).film
     lab.forget("me")
     assert lab.last("me") is None and not film.exists()
-    asked = last(lab.ask("0", SWAP))
-    for n in range(SESSIONS_KEPT + 1):
-        lab._keep(str(n), asked)
-    assert lab.last("0") is None and lab.last(str(SESSIONS_KEPT))
+
+
+def test_sessions_are_bounded_by_bytes(lab):
+    one = size_of(last(lab.ask("0", SWAP)))
+    lab._asked = Kept(3 * one + one // 2)
+    for n in range(5):
+        last(lab.ask(str(n), replace(SWAP, own=f"What is that, {n}?", question="free")))
+    assert [lab.last(str(n)) is not None for n in range(5)] == [False, False, True, True, True]
+    assert lab._asked.bytes <= lab._asked.most
+
+
+def test_the_same_question_about_the_same_content_is_answered_once(lab, tmp_path):
+    mine, yours = last(lab.ask("me", SWAP)), last(lab.ask("you", SWAP))
+    assert lab._model.questions == 1 and (mine.recalled, yours.recalled) == (False, True)
+    assert yours.comparison.answers[ALIGNED].text == "cat" and yours.film != mine.film
+    other = replace(SWAP, conflict=Conflict(sound="swap", other="rain"))
+    assert last(lab.ask("you", other)).comparison.answers[ALIGNED].text == "rain"
+    last(lab.ask("you", SWAP, max_new_tokens=1))
+    last(lab.ask("you", replace(SWAP, wording=1)))
+    assert lab._model.questions == 4  # another sound, another length, other words: all of them asked
+
+
+def test_equal_content_has_an_equal_digest(lab):
+    stimulus = lab.prepare(SWAP).stimulus
+    assert digest(replace(stimulus, frames=stimulus.frames.copy())) == digest(stimulus)
+    changed = stimulus.waveform.copy()
+    changed[1000] += 1e-3
+    others = [{"waveform": changed}, {"seen": None}, {"text": "rain"}, {"fps": 3.0}, {"frames": stimulus.frames[:-1]}]
+    assert len({digest(stimulus), *(digest(replace(stimulus, **other)) for other in others)}) == 6
+
+
+def test_attention_is_kept_as_far_as_it_is_drawn(lab):
+    state = replace(SWAP, question="free", own="What do you see and hear?")
+    kept = last(lab.ask("me", state)).comparison
+    full = lab._model.ask(kept.stimulus, kept.question.prompt)
+    assert full[ALIGNED].attention.rows.shape[2] > 3 and kept.answers[ALIGNED].attention.rows.shape[2] == 2
+    for how in ({"rows": "last"}, {"rows": "generated"}, {"rows": "all"}):
+        wanted, found = (maps.weights(a[ALIGNED].attention, **how) for a in (full, kept.answers))
+        assert np.allclose(wanted, found, atol=1e-4)
+    wanted, found = (maps.shares(a[ALIGNED].attention)["raw"] for a in (full, kept.answers))
+    assert all(np.allclose(wanted[kind], found[kind], atol=1e-3) for kind in wanted)
 
 
 def test_a_model_that_is_still_loading_is_waited_for(tmp_path):

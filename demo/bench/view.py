@@ -20,14 +20,16 @@ from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.links import lab_query
 from demo.bench.running import Config, Progress, plan, run
 from demo.clips import gallery
-from demo.session import SESSIONS_KEPT, Lab
+from demo.session import Lab
+from demo.turns import Wait
 from models import registry
 from models.omni import McGurkError, OmniModel
 
 OFFERED = {id: condition.title for id, condition in CONDITIONS.items() if not condition.own_questions}
 OFFERED_SETS = {"The first eight": SETS["quality"], "MMA-Bench's six": SETS["mma"], "All": SETS["all"]}
 QUESTIONS, MOST_QUESTIONS = 8, 200  # a condition: to start with, at most
-TURN = 15.0  # s that a run may keep the model before others who wait for it have their turn
+TURN, SHORT = 15.0, 2.0  # s that a run keeps the model when nobody, and when somebody waits for it
+RUNS = 32  # visitors whose runs are remembered
 FILES = ("samples.jsonl", "table.csv", "report.html")
 GIVEN = {"see": "shows", "hear": "sounds like", "read": "reads"}
 SHOWN_SAMPLES = 60  # of a cell; all of them are in samples.jsonl
@@ -138,11 +140,12 @@ class Bench:
     def time_the_model(self, session: str) -> None:
         """Ask a quick model two questions to learn its pace; does nothing once it is known. Raises McGurkError."""
         if self.pace is None and self.lab.model() is not None and self.lab.fast:
-            out = self.lab.path_for(session, "pace")
-            self._note(list(run(Config(
-                clips=gallery_folder(), out=str(out), model=_registered(self.lab.model()), conditions=("swap",),
-                questions=2, held_out_questions=0,
-            ), self.lab.model())))  # fmt: skip
+            config = Config(
+                clips=gallery_folder(), out=str(self.lab.path_for(session, "pace")), questions=2, held_out_questions=0,
+                model=_registered(self.lab.model()), conditions=("swap",),
+            )  # fmt: skip
+            timed = self.lab.run(session, lambda _stop: run(config, self.lab.model()))
+            self._note([progress for progress in timed if not isinstance(progress, Wait)])
 
     def begin(self, session: str, wanted: Wanted) -> None:
         """Make `wanted` the session's run; one that was stopped before goes on where it was."""
@@ -151,7 +154,7 @@ class Bench:
         with self._lock:
             self._runs[session] = _Run(wanted, self.lab.path_for(session, f"bench-{named}"))
             self._runs.move_to_end(session)
-            while len(self._runs) > SESSIONS_KEPT:
+            while len(self._runs) > RUNS:
                 self._runs.popitem(last=False)
 
     def stop(self, session: str) -> None:
@@ -170,6 +173,11 @@ class Bench:
 
         Raises McGurkError if there is no run or it cannot be carried out.
         """
+        for standing in self.lab.run(session, lambda _stop: self._advance(session)):
+            if not isinstance(standing, Wait):
+                yield standing
+
+    def _advance(self, session: str) -> Iterator[Standing]:
         current = self._run(session)
         config = self._config(current.wanted, current.folder)
         current.samples = store.read_samples(current.folder) if current.folder.is_dir() else {}
@@ -181,7 +189,8 @@ class Bench:
                 seen, last = [progress] if progress.asked else seen, progress
                 if progress.sample:
                     current.samples[progress.sample["key"]] = progress.sample
-                if progress.tables or current.stopping.is_set() or time.monotonic() - started > TURN:
+                turn = SHORT if self.lab.turns.waiting else TURN
+                if progress.tables or current.stopping.is_set() or time.monotonic() - started > turn:
                     break
                 if progress.asked < 2 or time.monotonic() - shown > 1:
                     self._note(seen)

@@ -10,8 +10,10 @@ from html import escape
 
 from demo.compare import Comparison
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
+from demo.turns import Full, Wait
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
 
+AGAIN = 15  # s after which a page that found no room asks again, at the latest
 TITLES = {BASE: "Before tuning", ALIGNED: "After alignment tuning"}
 FOLLOWED = {  # whom an answer followed: class, symbol, words
     PICTURE: ("see", "◉", "followed the picture"),
@@ -42,6 +44,21 @@ def given(stimulus: Stimulus, notices: Sequence[str] = ()) -> str:
     )
     said = "".join(f"<li>{escape(notice)}</li>" for notice in notices)
     return f'<ul class="given" aria-label="What the models were given">{items}</ul><ul class="notices">{said}</ul>'
+
+
+def waiting(wait: Wait) -> str:
+    """How many questions come first and how long that takes."""
+    first = "1 question comes" if wait.before == 1 else f"{wait.before} questions come"
+    return f"{first} first: about {max(1, round(wait.seconds))} s."
+
+
+def full(error: Full) -> str:
+    """There is no room now; the page's script asks again after `data-again` seconds."""
+    again = min(error.seconds, AGAIN)
+    return (
+        f'<p class="status busy" role="status" data-again="{again}">{escape(str(error))} '
+        f"The page asks again by itself in {again} s.</p>"
+    )
 
 
 def asked(question: Question | None) -> str:

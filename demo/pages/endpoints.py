@@ -57,8 +57,7 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
                 long_tokens=long_tokens,
             )  # fmt: skip
             state = State(clip=_id(clip, clip_file), conflict=conflict)
-            situation = lab.prepare(state, _uploads(clip_file, other_file))
-            film = lab.film(situation, _session(request))
+            situation, film = lab.made(_session(request), state, _uploads(clip_file, other_file))
             stimulus = situation.stimulus
             return {
                 "video": _file(film),
@@ -106,7 +105,7 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
                 clip=_id(clip, clip_file), conflict=conflict, question=question, own=own,
                 answers="own" if options else "free" if free_answer else "options", options=tuple(options or ()),
             )  # fmt: skip
-            *_, asked = lab.ask(_session(request), state, _uploads(clip_file, other_file))
+            *_, asked = lab.ask(_session(request), state, _uploads(clip_file, other_file), film=False)
             return to_json(asked.comparison)
 
     def attention(

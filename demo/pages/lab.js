@@ -106,5 +106,14 @@ window.mcgurk = (() => {
     video.currentTime = Math.min(Math.max(share, 0), 1) * seconds;
   });
 
+  /* Where there was no room in the queue, the page asks again by itself, unless something else was asked meanwhile. */
+  let refused = null;
+  setInterval(() => {
+    const said = document.querySelector("#status [data-again]");
+    if (!said || said === refused) return;
+    refused = said;
+    setTimeout(() => { if (said.isConnected) find("go")?.click(); }, 1000 * (Number(said.dataset.again) + Math.random()));
+  }, 500);
+
   return { address, copy, choose, frame: show, press, reveal };
 })();

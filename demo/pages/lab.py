@@ -21,9 +21,10 @@ from demo.pages.inside import Inside
 from demo.pages.markup import toast, warn
 from demo.session import Asked, Lab, steering_of
 from demo.state import UPLOAD, State, to_query
+from demo.turns import Full
 from models.omni import BASE, McGurkError
 
-MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": 1}  # everything that computes with the model waits here
+MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": None}  # who waits for the model has a place in demo.turns
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LOADING = "The model is loading. The first answer follows by itself."
 ANSWERING = "The base model is answering.", "The tuned model is answering."
@@ -172,8 +173,10 @@ class LabPage:
         comparison = asked.comparison
         done = 0 if comparison is None else len(comparison.answers)
         said = "" if not busy else LOADING if not self.lab.ready else ANSWERING[min(done, len(ANSWERING) - 1)]
+        if asked.wait and not comparison:
+            return self._fill(status=answers.status(answers.waiting(asked.wait), busy))
         filled = {
-            "status": answers.status(said or (f"Answered in {comparison.seconds:.1f} s." if comparison else ""), busy),
+            "status": answers.status(said or (_answered(asked) if comparison else ""), busy),
             "base": answers.answer_card(BASE, comparison, busy=busy),
             "aligned": answers.second_card(comparison, busy=busy),
         }
@@ -211,9 +214,10 @@ class LabPage:
         }
 
     def _refused(self, error: McGurkError) -> list[Any]:
-        warn(error)
+        if not isinstance(error, Full):
+            warn(error)
         return self._fill(
-            status=answers.status(str(error)),
+            status=answers.full(error) if isinstance(error, Full) else answers.status(str(error)),
             base=answers.answer_card(BASE, None),
             aligned=answers.second_card(None),
         )
@@ -344,6 +348,10 @@ class LabPage:
             return self._quiet_link(self._state(inputs))
         except McGurkError:
             return gr.skip()
+
+
+def _answered(asked: Asked) -> str:
+    return f"Answered in {asked.comparison.seconds:.1f} s{', recalled' if asked.recalled else ''}."
 
 
 def _page() -> gr.Blocks:

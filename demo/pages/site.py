@@ -5,20 +5,24 @@ Knows which pages there are. Does not know how a model is loaded or a server sta
 
 from __future__ import annotations
 
+import threading
+import time
+import weakref
 from concurrent.futures import Future
 from pathlib import Path
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo.pages import about, endpoints, lessons
+from demo.pages import about, callers, endpoints, lessons
 from demo.pages.bench import BenchPage
 from demo.pages.lab import MODEL_LANE, TAGLINE, LabPage
 from demo.session import Lab
 from models.omni import OmniModel
 
-SWEEP, KEEP = 900, 4 * 3600  # s: how often session files are looked through, and how old they may grow
-WAITING = 40  # requests that may queue for the model before more are refused
+SWEEP, KEEP = 900, 4 * 3600  # s: how often Gradio's files are looked through, and how old they may grow
+TIDY = 15.0  # s between two looks for files that have come to their end and memory to give back
+WAITING = 100  # requests beyond those that have a thread, see app.py; whose turn it is, demo.turns decides
 
 
 def build(model: OmniModel | Future) -> gr.Blocks:
@@ -26,7 +30,7 @@ def build(model: OmniModel | Future) -> gr.Blocks:
 
     model: what answers; a future while it is still loading, so that the page can be up before.
     """
-    lab = Lab(model, Path(get_upload_folder()) / "mcgurk")
+    lab = Lab(model, Path(get_upload_folder()) / "mcgurk", callers.current)
     with gr.Blocks(title="McGurk", analytics_enabled=False, delete_cache=(SWEEP, KEEP), fill_width=True) as blocks:
         gr.Navbar(main_page_name="Lab")
         LabPage(lab)
@@ -41,7 +45,18 @@ def build(model: OmniModel | Future) -> gr.Blocks:
         _head()
         about.build()
     blocks.queue(max_size=WAITING, default_concurrency_limit=8)
+    threading.Thread(target=_tidy, args=(weakref.ref(lab),), name="tidy", daemon=True).start()
     return blocks
+
+
+def _tidy(lab: weakref.ref) -> None:
+    """Look after files and memory as long as there is a Lab."""
+    while True:
+        time.sleep(TIDY)
+        if (still := lab()) is None:
+            return
+        still.tidy()
+        del still
 
 
 def _head() -> None:

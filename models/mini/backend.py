@@ -39,6 +39,8 @@ from models.omni import (
     Steering,
     Stimulus,
     TokenMap,
+    never,
+    unless,
 )
 from models.probe import PROBE, Recorder, paused, recording, steering
 from models.steer import bias_for
@@ -137,6 +139,7 @@ class Mini(OmniModel):
         steering: Steering | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
+        stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
         prompt = self._prompt(encoded, question, system)
@@ -149,9 +152,10 @@ class Mini(OmniModel):
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {' or '.join(self.adapters)}.")
             started = time.perf_counter()
+            unless(stop)
             with self._lock, self._using(adapter):
                 text, scores, recorder, written = self._run(
-                    adapter, encoded, prompt, options, attention, steering, max_new_tokens
+                    adapter, encoded, prompt, options, attention, steering, max_new_tokens, stop
                 )
             yield (
                 adapter,
@@ -178,17 +182,17 @@ class Mini(OmniModel):
             stack.enter_context(self.tuned.disable_adapter())
         return stack
 
-    def _run(self, adapter, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens):
+    def _run(self, adapter, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens, stop):
         """Prefill, write greedily, then score the options in one pass, after the reasons that the answer gave."""
         with ExitStack() as stack:
             recorder = stack.enter_context(recording(self.text_layers)) if attention else None
             stack.enter_context(steering(bias_for(intervention, prompt.tokens, self.text_layers)))
             with paused():
-                cache, start = self._read(adapter, encoded, prompt, recall=intervention is None)
+                cache, start = self._read(adapter, encoded, prompt, recall=intervention is None, stop=stop)
             words = torch.from_numpy(prompt.ids[start:])[None].to(self.device)
             logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
             prompted = cache.get_seq_length()
-            written = self._write(cache, logits, max_new_tokens)
+            written = self._write(cache, logits, max_new_tokens, stop)
             with paused():
                 if answered := cache.get_seq_length() - prompted:
                     cache.crop(-answered)
@@ -198,7 +202,9 @@ class Mini(OmniModel):
                 scores = self._score(cache, logits, options)
         return self.processor.tokenizer.decode(written, skip_special_tokens=True).strip(), scores, recorder, written
 
-    def _read(self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool) -> tuple[DynamicCache, int]:
+    def _read(
+        self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool, stop: Callable[[], bool] = never
+    ) -> tuple[DynamicCache, int]:
         """(a cache that has read the prompt up to the question, where that is).
 
         The media are the same for every question about them, and so is a text that stands before the question: each
@@ -207,6 +213,7 @@ class Mini(OmniModel):
         ids, begin, past = prompt.ids, 0, []
         ends = {int(prompt.tokens.positions(*kinds)[0]) for kinds in ((Kind.QUESTION, Kind.INJECTED), (Kind.QUESTION,))}
         for end in sorted(ends):
+            unless(stop)
             key = (adapter, encoded.media, ids[:end].tobytes())
             known = self._prefixes.pop(key, None) if recall else None
             past = known or self._read_on(past, ids[begin:end], encoded if begin == 0 else None)
@@ -270,9 +277,12 @@ class Mini(OmniModel):
             return next(written[:n] for n in range(len(written), 0, -1) if decode(written[:n]).endswith(":"))
         return []
 
-    def _write(self, cache: DynamicCache, logits: Tensor, max_new_tokens: int) -> list[int]:
+    def _write(
+        self, cache: DynamicCache, logits: Tensor, max_new_tokens: int, stop: Callable[[], bool] = never
+    ) -> list[int]:
         end, written = self.processor.tokenizer.convert_tokens_to_ids(END), []
         while True:
+            unless(stop)
             token = int(logits.argmax())
             if token == end:
                 return written

@@ -11,7 +11,7 @@ import platform
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -34,6 +34,8 @@ from models.omni import (
     Receipt,
     Steering,
     Stimulus,
+    never,
+    unless,
 )
 from models.probe import recording, steering
 from models.qwen_omni.decoding import Decoder, Fed
@@ -110,6 +112,7 @@ class QwenOmni(OmniModel):
         steering: Steering | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
+        stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
         stimulus = encoded.stimulus
@@ -128,9 +131,12 @@ class QwenOmni(OmniModel):
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
         fed = self.feed(prompt, encoded)
         for names in [asked] if self.batched and len(asked) > 1 else [[name] for name in asked]:
+            unless(stop)
             started = time.perf_counter()
             with self._lock, self._using(names):
-                texts, scores, attentions = self._run(fed, prompt, options, names, attention, steering, max_new_tokens)
+                texts, scores, attentions = self._run(
+                    fed, prompt, options, names, attention, steering, max_new_tokens, stop
+                )
             seconds = time.perf_counter() - started
             for row, name in enumerate(names):
                 receipt = self._receipt(name, encoded, prompt, max_new_tokens, system)
@@ -148,19 +154,20 @@ class QwenOmni(OmniModel):
             stack.enter_context(self.tuned.disable_adapter())
         return stack
 
-    def _run(self, fed: Fed, prompt: Prompt, options, names, attention, intervention, most):
+    def _run(self, fed: Fed, prompt: Prompt, options, names, attention, intervention, most, stop):
         """Prefill, score the options in one pass, then write greedily; one row for each adapter."""
         rows, decoder = len(names), self.decoder
         with ExitStack() as stack:
             recorder = stack.enter_context(recording(decoder.attention_layers)) if attention else None
             stack.enter_context(steering(bias_for(intervention, prompt.tokens, decoder.attention_layers)))
             cache, logits = decoder.prefill(fed, rows)
+            unless(stop)
             scores: list[dict[str, float]] = [{} for _ in names]
             if options:
                 texts = [self.layout.option_ids(option) for option in options]
                 shares = decoder.score(cache, logits, texts, fed.next_position).softmax(-1).tolist()
                 scores = [dict(zip(options, row, strict=True)) for row in shares]
-            written = decoder.write(cache, logits, fed.next_position, most, self.layout.ends)
+            written = decoder.write(cache, logits, fed.next_position, most, self.layout.ends, stop)
         texts = [self.layout.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written]
         return texts, scores, [self._attention(recorder, row, prompt, ids) for row, ids in enumerate(written)]
 

@@ -5,13 +5,14 @@ Knows embeddings, positions and the key-value cache. Does not know processors, p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from models.omni import never, unless
 from models.probe import paused
 
 
@@ -87,12 +88,22 @@ class Decoder:
         return torch.stack(scores, 1)
 
     def write(
-        self, cache: DynamicCache, logits: Tensor, start: float, most: int, ends: Collection[int]
+        self,
+        cache: DynamicCache,
+        logits: Tensor,
+        start: float,
+        most: int,
+        ends: Collection[int],
+        stop: Callable[[], bool] = never,
     ) -> list[list[int]]:
-        """Greedy continuation of each row until one of `ends` or `most` tokens; a row that ended waits for others."""
+        """Greedy continuation of each row until one of `ends` or `most` tokens; a row that ended waits for others.
+
+        Raises Stopped between two tokens once `stop` is true.
+        """
         written: list[list[int]] = [[] for _ in logits]
         done = [False] * len(written)
         while True:
+            unless(stop)
             tokens = logits.argmax(-1).tolist()
             for row, token in enumerate(tokens):
                 done[row] = done[row] or token in ends
