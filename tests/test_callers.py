@@ -50,13 +50,18 @@ def until(true, seconds):
         time.sleep(0.02)
 
 
+def arguments(address, **asked):
+    """All arguments of `ask`, with a question nobody asked before."""
+    described = httpx.get(f"{address}/info").json()["named_endpoints"]["/ask"]["parameters"]
+    given = {p["parameter_name"]: p.get("parameter_default") for p in described} | {"own": uuid.uuid4().hex} | asked
+    return list(given.values())
+
+
 def joined(address, session, **asked):
-    """Ask in a session as a page does, without listening; the id of the event."""
+    """Ask in a session as a page does, without listening; the id of the event and of the function."""
     described = httpx.get(f"{address.removesuffix('/gradio_api')}/config").json()
     place = next(d["id"] for d in described["dependencies"] if d["api_name"] == "ask")
-    names = list(httpx.get(f"{address}/info").json()["named_endpoints"]["/ask"]["parameters"])
-    given = {p["parameter_name"]: p.get("parameter_default") for p in names} | {"own": uuid.uuid4().hex} | asked
-    body = {"data": list(given.values()), "fn_index": place, "session_hash": session}
+    body = {"data": arguments(address, **asked), "fn_index": place, "session_hash": session}
     reply = httpx.post(f"{address}/queue/join", json=body)
     assert reply.status_code == 200, reply.text
     return reply.json()["event_id"], place
@@ -94,7 +99,7 @@ def test_an_answer_that_is_cancelled_is_left_off(app):
 
 
 def test_whoever_comes_after_the_gone_does_not_wait_for_them(app):
-    model, address = app
+    _, address = app
     for n in range(4):
         joined(address, f"gone-{n}")
     time.sleep(1.5)  # their patience
@@ -122,7 +127,7 @@ def test_who_listens_is_answered_and_the_same_question_only_once(app):
 
 def test_calls_without_a_session_take_turns_by_address(app):
     _, address = app
-    event = httpx.post(f"{address}/call/ask", json={"data": ["see", "cat"]}).json()["event_id"]
+    event = httpx.post(f"{address}/call/ask", json={"data": arguments(address, own="", clip="cat")}).json()["event_id"]
     with httpx.stream("GET", f"{address}/call/ask/{event}", timeout=30) as stream:
         lines = [line for line in stream.iter_lines() if line.startswith("data: [")]
     assert json.loads(lines[-1].removeprefix("data: "))[0]["base"]["answer"] == "cat"

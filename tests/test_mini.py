@@ -11,7 +11,7 @@ from transformers import LlamaConfig
 from models.mini.configuration import MiniConfig
 from models.mini.modelling import MiniForConditionalGeneration
 from models.mini.processing import Segment, reply
-from models.omni import ALIGNED, BASE, SAMPLE_RATE, Kind, McGurkError, Steering, Stimulus
+from models.omni import ALIGNED, BASE, SAMPLE_RATE, Kind, McGurkError, Steering, Stimulus, Stopped
 
 RNG = np.random.default_rng(0)
 HEAR = "What do you hear in the audio?"
@@ -241,3 +241,22 @@ def test_hidden_states_are_those_of_the_prompt_under_each_adapter(mini, stimulus
     aligned, _ = mini.hidden_states(encoded, HEAR, ALIGNED)
     assert base.shape == (mini.layers, len(tokens), 576)
     assert np.isfinite(base).all() and not np.allclose(base, aligned)
+
+
+@pytest.mark.mini
+@pytest.mark.parametrize("looks", [1, 2, 5, 9])
+def test_an_answer_is_left_off_between_two_passes_or_tokens(mini, looks):
+    frames = RNG.integers(0, 255, (4, 60, 80, 3), dtype=np.uint8)
+    encoded = mini.encode(Stimulus(frames, 2.0, None, text=f"Rain, {looks} times."))
+    looked = []
+
+    def stop():
+        looked.append(1)
+        return len(looked) >= looks
+
+    with pytest.raises(Stopped):
+        list(mini.answer(encoded, "What do you see?", stop=stop))
+    assert len(looked) == looks  # at once, not one pass later
+    unhurried = dict(mini.answer(encoded, "What do you see?"))
+    fresh = dict(mini.answer(encoded, "What do you see?", steering=Steering({Kind.AUDIO: 1.0})))
+    assert [unhurried[name].text for name in unhurried] == [fresh[name].text for name in fresh]
