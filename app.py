@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from concurrent.futures import Future
 from threading import Thread
 
@@ -61,6 +63,7 @@ def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: st
 if __name__ == "__main__":
     few_arenas()
     begin()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # an ordinary end, at which files are removed
     port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
     print(f"McGurk: http://127.0.0.1:{port}", flush=True)
     # ZeroGPU wants to know at start what will borrow its GPU
