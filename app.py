@@ -10,9 +10,12 @@ from threading import Thread
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
+from starlette.middleware import Middleware
+
 from demo.clips import GALLERY, MAX_BYTES
 from demo.files import begin
 from demo.memory import few_arenas
+from demo.pages.doors import Doors
 from demo.pages.look import look
 from demo.pages.site import build
 from models.omni import OmniModel
@@ -51,6 +54,8 @@ def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: st
         max_file_size=MAX_BYTES,
         max_threads=THREADS,
         allowed_paths=[str(GALLERY)],
+        app_kwargs={"middleware": [Middleware(Doors)]},
+        enable_monitoring=False,
         prevent_thread_lock=not block,
         run_history=False,
         ssr_mode=False,  # needs node, and gains nothing on one page
