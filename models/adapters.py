@@ -21,12 +21,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from models.habits import FILE, Habits, read_habits
 from models.omni import McGurkError
 from models.weights import is_offline, sha256
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 BARE = "__base__"  # PEFT's name for "no adapter" in a mixed batch
 SHOWN = 3  # keys named in a message
+NO_HABITS = Habits()
 LAYERS = "model.language_model.layers."  # where transformers keeps the thinker's text layers today
 
 # A text layer's key as written by: older transformers on the whole model (thinker.model.layers.0), older transformers
@@ -55,6 +57,7 @@ class Adapter:
     rslora: bool
     sha256: str  # of the weights file
     renamed: bool  # its keys were written for older names
+    habits: Habits = NO_HABITS  # how the model was fed while it was trained
 
     @property
     def modules(self) -> list[str]:
@@ -89,7 +92,7 @@ def read_adapter(source: str | Path) -> Adapter:
     older = any(LAYERS not in key for key in state)
     return Adapter(
         str(source), renamed, int(config["r"]), float(config["lora_alpha"]), bool(config.get("use_rslora")),
-        sha256(folder / WEIGHTS), older,
+        sha256(folder / WEIGHTS), older, read_habits(folder),
     )  # fmt: skip
 
 
@@ -184,7 +187,9 @@ def _folder(source: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(source), allow_patterns=[WEIGHTS, CONFIG], local_files_only=is_offline()))
+        return Path(
+            snapshot_download(str(source), allow_patterns=[WEIGHTS, CONFIG, FILE], local_files_only=is_offline())
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise McGurkError(f"The adapter {source} is neither a folder nor could it be downloaded ({reason}).") from error

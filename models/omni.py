@@ -17,6 +17,7 @@ import numpy as np
 from models.wording import ALTERNATIVE, GROUNDING
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
+NAME_TOKENS, SENTENCE_TOKENS = 24, 96  # of an answer, at most: one of several options, or free
 BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by side
 
 
@@ -114,8 +115,8 @@ class TokenMap:
 class Attention:
     """Attention rows of one answer.
 
-    rows: float16, layers x heads x R x T. Row 0 is the last position of the prompt, rows 1.. are the
-    generated positions; T covers prompt and generated positions (columns ahead of a row are 0).
+    rows: float16, layers x heads x R x T. Row 0 is the last position of the prompt, rows 1.. are the first
+    generated positions; T covers prompt and those positions (columns ahead of a row are 0).
     tokens: the TokenMap of the T columns, generated positions included.
     counts: of how many recorded rows each of the R is the mean; () for one each.
     """
@@ -225,7 +226,7 @@ class OmniModel(ABC):
         adapters: Sequence[str] | None = None,
         attention: bool = True,
         steering: Steering | None = None,
-        max_new_tokens: int = 24,
+        max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
@@ -234,12 +235,18 @@ class OmniModel(ABC):
         question: the whole question as asked, its options written into it.
         options: texts to score by their full log-probability after the prompt.
         adapters: which of self.adapters, default all. system: another system prompt.
+        max_new_tokens: of the answer, which ends earlier where the model ends it; None: see longest_answer().
         stop: asked between passes and between tokens (see unless()); once it is true, Stopped is raised.
         """
 
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
         """Encode and answer in one call: {adapter: Answer}."""
         return dict(self.answer(self.encode(stimulus), question, options, **how))
+
+
+def longest_answer(options: Sequence[str], wanted: int | None = None) -> int:
+    """Tokens that an answer may have: a name needs few, a sentence about picture and sound more."""
+    return wanted or (NAME_TOKENS if options else SENTENCE_TOKENS)
 
 
 def without_generated(tokens: TokenMap) -> TokenMap:

@@ -34,6 +34,7 @@ class Recorder:
     def __init__(self, layers: list[nn.Module]):
         self.index = {id(module): i for i, module in enumerate(layers)}
         self.passes: list[list[Tensor]] = [[] for _ in layers]  # per layer, per pass: batch x heads x keys
+        self._leaving: list[tuple[int, Tensor]] = []  # (layer, row) of a pass that is not over
 
     def note(self, module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, scaling: float) -> None:
         """Compute and keep softmax(q K^T) of the last query row; grouped-query attention is expanded here."""
@@ -47,7 +48,22 @@ class Recorder:
         if mask is not None:
             last = mask[..., -1, : scores.shape[-1]].expand(batch, heads if mask.shape[1] > 1 else 1, -1)
             scores = scores.masked_fill(~last, -torch.inf) if last.dtype == torch.bool else scores + last.float()
-        self.passes[layer].append(scores.softmax(-1).detach())
+        self._keep(layer, scores.softmax(-1).detach())
+
+    def _keep(self, layer: int, row: Tensor) -> None:
+        """Rows leave an accelerator once a pass, together and as float16: there they would take GBs."""
+        if row.device.type == "cpu":
+            self.passes[layer].append(row)
+            return
+        self._leaving.append((layer, row.half()))
+        if len(self._leaving) < len(self.index):
+            return
+        home = next(iter(self._leaving))[1].device  # layers may lie on several cards
+        gone = torch.cat([row.to(home).flatten() for _, row in self._leaving]).cpu()
+        parts = gone.split([row.numel() for _, row in self._leaving])
+        for (at, row), part in zip(self._leaving, parts, strict=True):
+            self.passes[at].append(part.view(row.shape))
+        self._leaving = []
 
     def rows(self, sample: int = 0) -> np.ndarray:
         """float16, layers x heads x passes x keys of the last pass; keys ahead of a row are 0."""

@@ -80,8 +80,11 @@ def _load_qwen_omni(name: str) -> OmniModel:
     """MCGURK_ADAPTER: folder or hub id of the aligned LoRA; MCGURK_FOUR_BIT=1: weights in four bits."""
     from models.qwen_omni import load
 
-    four_bit = os.environ.get("MCGURK_FOUR_BIT", "") not in ("", "0")
-    return load(name, adapter=os.environ.get("MCGURK_ADAPTER") or None, four_bit=four_bit)
+    return load(name, adapter=os.environ.get("MCGURK_ADAPTER") or None, four_bit=_four_bit())
+
+
+def _four_bit() -> bool:
+    return os.environ.get("MCGURK_FOUR_BIT", "") not in ("", "0")
 
 
 def _qwen_omni(name: str, release: Release) -> Entry:
@@ -89,7 +92,7 @@ def _qwen_omni(name: str, release: Release) -> Entry:
     about = f"{release.hub}, thinker only{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
     memory = release.gigabytes()
     needs = f"a GPU with {memory:.0f} GB"
-    return Entry(name, about, memory, needs, lambda: _load_qwen_omni(name), lambda: why_not(name))
+    return Entry(name, about, memory, needs, lambda: _load_qwen_omni(name), lambda: why_not(name, _four_bit()))
 
 
 def _load_server() -> OmniModel:

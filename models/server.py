@@ -36,6 +36,7 @@ from models.omni import (
     Receipt,
     Steering,
     Stimulus,
+    longest_answer,
     never,
     unless,
 )
@@ -129,7 +130,7 @@ class ServerModel(OmniModel):
         adapters: Sequence[str] | None = None,
         attention: bool = True,
         steering: Steering | None = None,
-        max_new_tokens: int = 24,
+        max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
@@ -140,7 +141,7 @@ class ServerModel(OmniModel):
         if steering:
             raise McGurkError(f"{self.name} answers from a server: its attention cannot be steered.")
         unless(stop)
-        started = time.perf_counter()
+        started, max_new_tokens = time.perf_counter(), longest_answer(options, max_new_tokens)
         stimulus = encoded.stimulus
         user = wording.join(question, stimulus.text, stimulus.text_position)
         reply, notes = self._ask(encoded, user, max_new_tokens, system, bool(options))

@@ -38,6 +38,7 @@ WRITTEN = 16  # tokens after the prompt
 REPEATS = 5  # the median of these is shown, after one run that does not count
 SECONDS, SIDE = 10, 504  # of the clip; pixels
 LONG_TEXT = 10_000  # tokens
+LEADING = 2  # tokens before the media
 PROBE_LIMIT = 1.2  # times the seconds of plain SDPA, tiny model on a CPU
 SPECIAL = dict(audio_token_index=3, image_token_index=4, video_token_index=5, vision_start_token_id=6,
                vision_end_token_id=7, audio_start_token_id=8, audio_end_token_id=9)  # fmt: skip
@@ -124,7 +125,7 @@ def media(size: Size, fps: float) -> Media:
 
 def prompt_ids(of: Media, text: int) -> np.ndarray:
     """Media and `text` further tokens."""
-    return np.array([10, 11, *of.ids, *(12 + np.arange(text) % 400)], np.int64)
+    return np.array([*(10 + np.arange(LEADING)), *of.ids, *(12 + np.arange(text) % 400)], np.int64)
 
 
 class Bench:
@@ -185,7 +186,8 @@ class Bench:
 
     def _fed(self, thinker, shown: Media, ids: np.ndarray):
         vision, deep, sound = see_and_hear(thinker, shown, self.device)
-        return assemble(thinker, ids, Encoded(None, shown, vision, deep, sound), self.device, model_flag(thinker))
+        encoded = Encoded(None, shown, vision, deep, sound)
+        return assemble(thinker, ids, encoded, self.device, model_flag(thinker), LEADING + len(shown.ids))
 
     def _plain(self, thinker, shown: Media, ids: np.ndarray, rows: int = 1):
         decoder, fed = Decoder(thinker), self._fed(thinker, shown, ids)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import TypeVar
 
-from models.omni import Answer, OmniModel, Stimulus, never, unless
+from models.omni import Answer, McGurkError, OmniModel, Stimulus, longest_answer, never, unless
 from models.qwen_omni.family import media_tokens
 
 Function = TypeVar("Function", bound=Callable)
@@ -65,12 +65,19 @@ class Borrower(OmniModel):
         self.name, self.adapters, self.can_look_inside = model.name, model.adapters, model.can_look_inside
         self.layers, self.heads = model.layers, model.heads
 
-        def lend(stimulus: Stimulus, question: str, options: tuple, how: dict) -> Iterator[tuple[str, Answer]]:
-            yield from model.answer(model.encode(stimulus), question, options, **how)
+        def lend(
+            stimulus: Stimulus, question: str, options: tuple, how: dict
+        ) -> Iterator[tuple[str, Answer] | McGurkError]:
+            try:
+                yield from model.answer(model.encode(stimulus), question, options, **how)
+            except McGurkError as error:  # what is raised in there comes out as "worker error", without its sentence
+                yield error
 
         def seconds(stimulus: Stimulus, question: str, options: tuple, how: dict) -> float:
             answers = len(how.get("adapters") or model.adapters)
-            return estimate(prompt_tokens(stimulus, question), how.get("max_new_tokens", 24), answers)
+            return estimate(
+                prompt_tokens(stimulus, question), longest_answer(options, how.get("max_new_tokens")), answers
+            )
 
         self._lend = gpu(seconds)(lend)
 
@@ -83,5 +90,7 @@ class Borrower(OmniModel):
         """See OmniModel.answer. Another process can't be asked to stop: it is asked between two answers."""
         unless(stop)
         for given in self._lend(encoded, question, tuple(options), how):
+            if isinstance(given, McGurkError):
+                raise given
             yield given
             unless(stop)

@@ -10,9 +10,10 @@ import torch
 
 from models import tune
 from models.curriculum import BLANK, Course
-from models.omni import ALIGNED, BASE, McGurkError
+from models.habits import Habits, read_habits
+from models.omni import ALIGNED, BASE, McGurkError, Stimulus
 from models.qwen_omni import load
-from models.qwen_omni.backend import model_flag
+from models.qwen_omni.backend import model_flag, positions_of
 from models.qwen_omni.clips import read_picture, read_shelf, read_sound
 from models.qwen_omni.lessons import IGNORED, QwenLessons, collate
 from models.qwen_omni.processing import Layout
@@ -53,7 +54,9 @@ def released(family, tmp_path_factory):
 
 
 def lessons_of(family, data, model, length=40):
-    layout = Layout(tiny_omni.processor(family), model.config, tiny_omni.family(family), tiny_omni.PIXELS)
+    layout = Layout(
+        tiny_omni.processor(family), model.config, tiny_omni.family(family), Habits(pixels=tiny_omni.PIXELS)
+    )
     shelf = read_shelf(data)
     course = Course(ALIGNED, shelf.catalogue, 0, 0.0, branches=2)
     return QwenLessons(shelf, course, layout, model.get_rope_index, model_flag(model), 2.0, length)
@@ -120,6 +123,49 @@ def test_lessons_ask_as_the_model_is_asked(family, data):
     assert len(kinds) == 4
 
 
+def test_long_text_is_tokenised_as_it_is_when_the_model_is_asked(family, data):
+    model = tiny_omni.thinker(family)
+    lessons, found = lessons_of(family, data, model), 0
+    for i in range(200):
+        lesson = lessons.course.lesson(i)
+        if not lesson.prefix:
+            continue
+        item, found = lessons[i], found + 1
+        for number, branch in enumerate(lesson.branches, 1):
+            prompt = lessons.layout.prompt(item["media"], branch.user, text=lesson.prefix)
+            packed = [at for at, of in enumerate(item["branches"]) if of in (0, number)]
+            asked = [item["ids"][at] for at in packed if item["branches"][at] == 0 or item["labels"][at] == IGNORED]
+            assert asked == prompt.ids.tolist()
+            rope = lessons.rope
+            expected = positions_of(torch.tensor(prompt.ids)[None], item["media"], rope, lessons.flag)
+            torch.testing.assert_close(item["positions"][:, packed[: len(asked)]], expected)
+        if found == 3:
+            return
+    pytest.fail("no lesson with a long text")
+
+
+def test_frames_are_kept_at_the_size_the_model_reads(family, data):
+    layout = lessons_of(family, data, tiny_omni.thinker(family)).layout
+    frames = np.random.default_rng(1).integers(0, 256, (4, 180, 320, 3), np.uint8)
+    kept = layout.sized(frames)
+    assert kept.nbytes < frames.nbytes / 4 and kept.shape[1] * kept.shape[2] <= tiny_omni.PIXELS[1]
+    native, small = (layout.media(Stimulus(shown, 2.0, None)) for shown in (frames, kept))
+    assert torch.equal(native.grid, small.grid) and torch.equal(native.pixels, small.pixels)
+    seen = []
+    lessons = lessons_of(family, data, tiny_omni.thinker(family))
+    for i in range(8):
+        if lessons.course.lesson(i).picture not in (None, BLANK):
+            seen.append(lessons._picture(lessons.course.lesson(i).picture))
+    assert seen and all((layout.sized(picture) == picture).all() for picture in seen)
+
+
+def test_several_cards_without_a_launcher_are_refused(released, data, tmp_path, monkeypatch):
+    """The Trainer would wrap the model in DataParallel, which cuts 3 x batch x positions along the wrong axis."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(SystemExit, match="accelerate launch"):
+        tune.main(["aligned", "--model", str(released), "--data", str(data), "--runs", str(tmp_path)])
+
+
 def test_tuned_resumed_and_loaded_back(family, data, released, tmp_path):
     settings = "--side 84 --fps 2 --batch 2 --accumulate 2 --rank 2 --save-steps 1 --rate 0.02"
     command = ["aligned", "--model", str(released), "--data", str(data), "--runs", str(tmp_path), *settings.split()]
@@ -129,7 +175,8 @@ def test_tuned_resumed_and_loaded_back(family, data, released, tmp_path):
     assert [line["step"] for line in log if "loss" in line] == [1, 2, 3]  # the third step went on from the second
     saved = json.loads((tmp_path / "aligned" / "adapter_config.json").read_text())
     assert (saved["r"], saved["lora_alpha"]) == (2, 4)
-    model = load(str(released), adapter=tmp_path / "aligned", device="cpu", pixels=tiny_omni.PIXELS)
+    model = load(str(released), adapter=tmp_path / "aligned", device="cpu")
+    assert model.habits == read_habits(tmp_path / "aligned") == Habits(None, True, 2.0, (84 * 84 // 2, 84 * 84))
     assert model.adapters == (BASE, ALIGNED) and model.logit_difference > 0
     assert len({key for key in model.tuned.state_dict() if "lora_B" in key}) == 2 * 3  # q and v of three layers
     answers = model.ask(tiny_omni.stimulus(), "What do you hear in the audio?", ("dog", "rain"), max_new_tokens=2)

@@ -9,7 +9,7 @@ import pytest
 
 from models import registry, zerogpu
 from models.fake import FakeModel
-from models.omni import Stimulus
+from models.omni import McGurkError, Stimulus
 
 
 @pytest.fixture
@@ -66,6 +66,27 @@ def test_a_borrower_answers_as_the_model_does_and_asks_for_enough_seconds(asked)
     assert {name: answer.text for name, answer in lent.items()} == {name: answer.text for name, answer in own.items()}
     assert (model.layers, model.heads, model.adapters) == (FakeModel().layers, FakeModel().heads, FakeModel().adapters)
     assert asked == [zerogpu.estimate(zerogpu.prompt_tokens(stimulus, "What do you hear?"), 24, 2)]
+
+
+def test_what_a_visitor_can_mend_comes_out_of_the_loan_with_its_sentence(asked):
+    """ZeroGPU carries values out of its worker; whatever is raised in there becomes a worker error."""
+    model = registry.load_model("fake")
+    lent = []
+    inner = model._lend
+    model._lend = lambda *arguments: [lent.append(given) or given for given in inner(*arguments)]
+    lender = FakeModel.answer
+    try:
+        FakeModel.answer = too_long
+        with pytest.raises(McGurkError, match="shorten the clip"):
+            model.ask(Stimulus(None, 1.0, None), "What do you hear?")
+    finally:
+        FakeModel.answer = lender
+    assert [type(given) for given in lent] == [McGurkError]
+
+
+def too_long(*arguments, **how):
+    raise McGurkError("shorten the clip")
+    yield
 
 
 def test_tokens_are_estimated_from_what_is_shown_played_and_written():

@@ -10,10 +10,11 @@ import inspect
 import platform
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import peft
@@ -22,6 +23,7 @@ import transformers
 from torch import Tensor, nn
 
 from models.adapters import BARE, Adapter, attach, mixed
+from models.habits import Habits
 from models.omni import (
     ALIGNED,
     BASE,
@@ -34,6 +36,7 @@ from models.omni import (
     Receipt,
     Steering,
     Stimulus,
+    longest_answer,
     never,
     unless,
 )
@@ -56,6 +59,7 @@ class Encoded:
     vision: Tensor | None
     deepstack: tuple[Tensor, ...]
     sound: Tensor | None
+    positions: dict[tuple[int, ...], Tensor] = field(default_factory=dict)  # of media, by the ids before them
 
 
 class QwenOmni(OmniModel):
@@ -64,15 +68,19 @@ class QwenOmni(OmniModel):
     thinker: loaded with attn_implementation=probe.PROBE. adapter: the aligned LoRA, if there is one; without it
     `adapters` is (BASE,) and `alternatives` offers what can be tried without training.
     batched: answer with both adapters as one batch of two (default on an accelerator, where decoding waits for memory).
-    pixels: (least, most) pixels of a frame after resizing.
+    pixels: (least, most) pixels of a frame after resizing; None: as the adapter is used to. notes: for every receipt.
     """
 
     def __init__(self, name: str, thinker: nn.Module, processor, family: Family, *, adapter: Adapter | None = None,
-                 batched: bool | None = None, pixels: tuple[int, int] | None = None):  # fmt: skip
+                 batched: bool | None = None, pixels: tuple[int, int] | None = None,
+                 notes: tuple[str, ...] = ()):  # fmt: skip
         self.name, self.family, self.thinker = name, family, thinker.eval().requires_grad_(False)
+        habits = Habits() if adapter is None else adapter.habits
+        self.habits = habits if pixels is None else replace(habits, pixels=pixels)
+        self.notes = notes + habits.told()
         self.decoder = Decoder(thinker)
         self.device, self.dtype = self.decoder.device, self.decoder.language_model.norm.weight.dtype
-        self.layout = Layout(processor, thinker.config, family, pixels)
+        self.layout = Layout(processor, thinker.config, family, self.habits)
         self.layers, self.heads = len(self.decoder.attention_layers), thinker.config.text_config.num_attention_heads
         self.adapters, self.checksums = (BASE,), {BASE: ""}
         self.tuned: peft.PeftModel | None = None
@@ -90,15 +98,27 @@ class QwenOmni(OmniModel):
         key = _digest(stimulus)
         with self._lock:
             if key not in self._shelf:
-                self._shelf[key] = self._encode(stimulus)
+                self._shelf[key] = self._within_memory(lambda: self._encode(stimulus))
             self._shelf.move_to_end(key)
             while len(self._shelf) > REMEMBERED:
                 self._shelf.popitem(last=False)
             return Encoded(stimulus, *self._shelf[key])
 
-    def _encode(self, stimulus: Stimulus) -> tuple[Media, Tensor | None, tuple[Tensor, ...], Tensor | None]:
+    def _encode(self, stimulus: Stimulus) -> tuple[Media, Tensor | None, tuple[Tensor, ...], Tensor | None, dict]:
         media = self.layout.media(stimulus)
-        return media, *see_and_hear(self.thinker, media, self.device)
+        return *(media, *see_and_hear(self.thinker, media, self.device)), {}
+
+    def _within_memory(self, work: Callable):
+        """What `work` returns. Raises McGurkError where the GPU has not enough memory for it, and gives it back."""
+        try:
+            return work()
+        except torch.OutOfMemoryError as error:
+            traceback.clear_frames(error.__traceback__)  # their tensors
+        self._shelf.clear()
+        torch.cuda.empty_cache()
+        raise McGurkError(
+            f"The GPU has not enough memory left for this with {self.name}: take a shorter clip, fewer frames or text."
+        )
 
     @torch.inference_mode()
     def answer(
@@ -110,12 +130,12 @@ class QwenOmni(OmniModel):
         adapters: Sequence[str] | None = None,
         attention: bool = True,
         steering: Steering | None = None,
-        max_new_tokens: int = 24,
+        max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
-        stimulus = encoded.stimulus
+        stimulus, max_new_tokens = encoded.stimulus, longest_answer(options, max_new_tokens)
         prompt = self.layout.prompt(
             encoded.media, question, text=stimulus.text, text_position=stimulus.text_position, system=system
         )
@@ -129,14 +149,13 @@ class QwenOmni(OmniModel):
         for adapter in asked:
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
-        fed = self.feed(prompt, encoded)
+        fed = self._within_memory(lambda: self.feed(prompt, encoded))
         for names in [asked] if self.batched and len(asked) > 1 else [[name] for name in asked]:
             unless(stop)
             started = time.perf_counter()
+            how = fed, prompt, options, names, attention, steering, max_new_tokens, stop
             with self._lock, self._using(names):
-                texts, scores, attentions = self._run(
-                    fed, prompt, options, names, attention, steering, max_new_tokens, stop
-                )
+                texts, scores, attentions = self._within_memory(lambda how=how: self._run(*how))
             seconds = time.perf_counter() - started
             for row, name in enumerate(names):
                 receipt = self._receipt(name, encoded, prompt, max_new_tokens, system)
@@ -144,7 +163,7 @@ class QwenOmni(OmniModel):
 
     def feed(self, prompt: Prompt, encoded: Encoded) -> Fed:
         """Embeddings with media in their places, and the library's own positions for them."""
-        return assemble(self.thinker, prompt.ids, encoded, self.device, self._flag)
+        return assemble(self.thinker, prompt.ids, encoded, self.device, self._flag, prompt.head)
 
     def _using(self, names: Sequence[str]):
         stack = ExitStack()
@@ -183,7 +202,7 @@ class QwenOmni(OmniModel):
     def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, most: int, system: str | None) -> Receipt:
         stimulus, media, config = encoded.stimulus, encoded.media, self.thinker.config
         side = config.vision_config.patch_size
-        notes = media.notes
+        notes = self.notes + media.notes
         notes += ("Sound and picture are interleaved in time.",) if media.interleaved else ()
         notes += ("Answered under another system prompt than the model's own.",) if system is not None else ()
         notes += (
@@ -197,7 +216,7 @@ class QwenOmni(OmniModel):
             adapter_sha256=self.checksums[adapter],
             tokens=prompt.tokens.counts(),
             frames=media.frames,
-            fps=float(stimulus.fps) if media.frames else 0.0,
+            fps=float(media.fps) if media.frames else 0.0,
             frame_size=(0, 0) if media.grid is None else (int(media.grid[0, 1]) * side, int(media.grid[0, 2]) * side),
             audio_seconds=0.0 if stimulus.waveform is None else round(len(stimulus.waveform) / SAMPLE_RATE, 3),
             prompt=prompt.text,
@@ -210,6 +229,7 @@ class QwenOmni(OmniModel):
                 "peft": peft.__version__,
                 "dtype": str(self.dtype).removeprefix("torch."),
                 "device": str(self.device),
+                "towers": str(config.vision_config._attn_implementation),
                 "flags": f"{PROCESSOR_FLAG} = {self._flag} = {media.interleaved}",
             },
             notes=notes,
@@ -248,8 +268,11 @@ def see_and_hear(thinker, media: Media, device) -> tuple[Tensor | None, tuple[Te
     return vision, deep, sound
 
 
-def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str) -> Fed:
-    """Put media tokens into the embeddings of `ids` and ask the library for their positions."""
+def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str, head: int) -> Fed:
+    """Put media tokens into the embeddings of `ids` and ask the library for their positions.
+
+    head: number of ids up to and including the media; after them, positions go up one by one.
+    """
     config, media = thinker.config, encoded.media
     ids = torch.as_tensor(ids)[None].to(device)
     seen, heard = ids == config.video_token_id, ids == config.audio_token_id
@@ -262,8 +285,17 @@ def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str) -> F
             )
         if given:
             embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
-    positions = positions_of(ids.cpu(), media, thinker.get_rope_index, flag)[:, None].to(device)
+    known, before = encoded.positions, tuple(ids[0, : head - len(media.ids)].tolist())
+    if before not in known:  # a loop over all tokens, in Python: once a clip
+        known[before] = positions_of(ids[:, :head].cpu(), media, thinker.get_rope_index, flag)
+    positions = continued(known[before], ids.shape[1] - head)[:, None].to(device)
     return Fed(embeddings, positions, seen if encoded.deepstack else None, encoded.deepstack)
+
+
+def continued(positions: Tensor, more: int) -> Tensor:
+    """3 x T positions with those of `more` tokens of text after them: one by one from the last, which may not be the
+    highest (a clip can end in sound that stops before the picture does)."""
+    return torch.cat([positions, positions[:, -1:] + torch.arange(1, more + 1, dtype=positions.dtype)], 1)
 
 
 def positions_of(ids: Tensor, media: Media, rope, flag: str) -> Tensor:

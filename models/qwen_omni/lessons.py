@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from models.curriculum import BLANK, Course, Lesson
-from models.omni import SAMPLE_RATE, Stimulus
-from models.qwen_omni.backend import positions_of
+from models.omni import SAMPLE_RATE, Kind, Stimulus
+from models.qwen_omni.backend import continued, positions_of
 from models.qwen_omni.clips import Shelf, read_picture, read_sound
 from models.qwen_omni.processing import END, START, Layout, Media
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 BLANK_SIDE, BLANK_SECONDS = 112, 2.0  # pixels and seconds of a black picture
-KEPT = 64  # decoded files kept in memory, about 60 MB each at 8 fps
+KEPT = 64  # decoded files kept in memory: 61 MB each for 10 s of 504 x 504 at 8 fps
 
 
 class QwenLessons(Dataset):
@@ -30,7 +30,7 @@ class QwenLessons(Dataset):
     def __init__(self, shelf: Shelf, course: Course, layout: Layout, rope, flag: str, fps: float, length: int):
         self.shelf, self.course, self.layout, self.rope, self.flag = shelf, course, layout, rope, flag
         self.fps, self.length = fps, length
-        self._picture = lru_cache(KEPT)(lambda i: read_picture(shelf.paths[i], fps))
+        self._picture = lru_cache(KEPT)(lambda i: layout.sized(read_picture(shelf.paths[i], fps)))
         self._sound = lru_cache(KEPT)(lambda i: read_sound(shelf.paths[i]))
 
     def __len__(self) -> int:
@@ -59,22 +59,23 @@ class QwenLessons(Dataset):
 
     def _pack(self, lesson: Lesson, media: Media) -> dict:
         layout = self.layout
-        control, plain, system = layout.control, layout.plain, layout.family.system
-        ids = control(f"{START}system\n") + plain(system) + control(f"{END}\n") if system else []
-        ids = ids + control(f"{START}user\n") + list(media.ids)
-        ids += plain(lesson.prefix + " ") if lesson.prefix else []
+        ids = layout.system_ids(layout.system) + layout.control(f"{START}user\n") + list(media.ids)
         positions = positions_of(torch.tensor([ids]), media, self.rope, self.flag)
-        start = float(positions.max()) + 1
+        asked = [layout.asked(branch.user, lesson.prefix) for branch in lesson.branches]
+        ids = ids + [i for i, kind in asked[0] if kind is Kind.INJECTED]  # the same before every question
+        positions = continued(positions, len(ids) - positions.shape[1])
         labels, branches, steps = [IGNORED] * len(ids), [0] * len(ids), []
-        for number, branch in enumerate(lesson.branches, 1):
-            asked = plain(branch.user) + control(f"{END}\n{START}assistant\n")
+        for number, (branch, words) in enumerate(zip(lesson.branches, asked, strict=True), 1):
+            question = [i for i, kind in words if kind is Kind.QUESTION]
+            question += layout.control(f"{END}\n{START}assistant\n")
             answer = layout.option_ids(branch.answer)
-            ids = ids + asked + answer
-            labels += [IGNORED] * len(asked) + answer
-            branches += [number] * (len(asked) + len(answer))
-            steps += [start + n for n in range(len(asked) + len(answer))]
-        after = torch.tensor(steps, dtype=positions.dtype).expand(3, -1)
-        return {"ids": ids, "labels": labels, "branches": branches, "positions": torch.cat([positions, after], 1)}
+            ids = ids + question + answer
+            labels += [IGNORED] * len(question) + answer
+            branches += [number] * (len(question) + len(answer))
+            asking = continued(positions, len(question))
+            steps.append(asking[:, positions.shape[1] :])
+            steps.append((asking.max() + torch.arange(1, len(answer) + 1, dtype=asking.dtype)).expand(3, -1))
+        return {"ids": ids, "labels": labels, "branches": branches, "positions": torch.cat([positions, *steps], 1)}
 
 
 def collate(items: list[dict]) -> dict:

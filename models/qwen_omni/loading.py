@@ -11,13 +11,20 @@ from pathlib import Path
 import torch
 import transformers
 from transformers import AutoConfig
+from transformers.utils import is_flash_attn_2_available
 
 from models.adapters import read_adapter
 from models.omni import McGurkError
+from models.placing import left_out, place
 from models.probe import PROBE
 from models.qwen_omni.backend import QwenOmni
-from models.qwen_omni.family import NEEDED, RELEASES, family_of
+from models.qwen_omni.family import GB, HALF, NEEDED, NO_FOUR_BIT, RELEASES, Family, family_of
 from models.weights import is_offline
+
+VARIANTS = {
+    "thinking": "writes its thoughts before it answers, so its first words are no answer",
+    "captioner": "describes sounds and answers no questions",
+}
 
 
 def load(
@@ -31,27 +38,33 @@ def load(
 ) -> QwenOmni:
     """Load a Qwen-Omni by release name, hub id or folder.
 
-    adapter: folder or hub id of the aligned LoRA. device: None spreads the weights over what there is (accelerate).
+    adapter: folder or hub id of the aligned LoRA. device: None is one GPU where it fits, else all.
     Raises McGurkError for an unknown name, a missing package, an unreachable hub or an adapter that does not fit.
     """
     tune = None if adapter is None else read_adapter(adapter)  # refuse it before the large download
     thinker, processor, family = load_parts(name, four_bit=four_bit, device=device, dtype=dtype)
-    return QwenOmni(str(name), thinker, processor, family, adapter=tune, pixels=pixels)
+    notes = (said,) if (said := left_out(thinker)) else ()
+    return QwenOmni(str(name), thinker, processor, family, adapter=tune, pixels=pixels, notes=notes)
 
 
 def load_parts(name: str, *, four_bit: bool = False, device: str | None = None, dtype: torch.dtype | None = None,
                attention: str = PROBE):  # fmt: skip
     """(thinker, processor, Family); see `load`."""
     source = source_of(name)
+    refuse_variant(source)
     _need("torchvision")
     if four_bit:
         _need("bitsandbytes")
     try:
-        family = family_of(AutoConfig.from_pretrained(source, local_files_only=is_offline()).model_type)
+        config = AutoConfig.from_pretrained(source, local_files_only=is_offline())
+        family = family_of(config.model_type)
+        if four_bit and has_experts(config):
+            raise McGurkError(NO_FOUR_BIT.format(name=name))
         processor = getattr(transformers, family.processor).from_pretrained(source, local_files_only=is_offline())
         thinker = getattr(transformers, family.thinker).from_pretrained(
-            source, dtype=dtype or _dtype(), attn_implementation=attention, device_map=device or "auto",
-            local_files_only=is_offline(), **_quantised(four_bit),
+            source, dtype=dtype or _dtype(), attn_implementation=attentions(attention),
+            device_map=device or place(_needed(name, config, family, four_bit)),
+            local_files_only=is_offline(), **quantised(four_bit),
         )  # fmt: skip
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -74,12 +87,45 @@ def _dtype() -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_available() else torch.float32
 
 
-def _quantised(four_bit: bool) -> dict:
+def _needed(name: str, config, family: Family, four_bit: bool) -> float:
+    """GB of GPU memory; of a model that is no release, its weights and a fifth of them for the prompt."""
+    for known, release in RELEASES.items():
+        if name.lower() == known or name == release.hub:
+            return release.gigabytes(four_bit)
+    with torch.device("meta"):
+        counted = getattr(transformers, family.thinker)._from_config(getattr(config, "thinker_config", config))
+    return 1.2 * sum(weight.numel() for weight in counted.parameters()) * HALF / GB
+
+
+def attentions(text: str) -> dict[str, str]:
+    """attn_implementation: `text` for the text layers; FlashAttention-2 for the towers where it is installed.
+
+    With SDPA the vision tower of Qwen2.5-Omni calls it once a window, thousands of times a clip.
+    """
+    towers = "flash_attention_2" if is_flash_attn_2_available() else "sdpa"
+    return {"": text, "text_config": text, "vision_config": towers, "audio_config": towers}
+
+
+def has_experts(config) -> bool:
+    """Whether a configuration, of the whole model or of the thinker alone, is of a mixture of experts."""
+    text = getattr(config, "thinker_config", config).get_text_config()
+    return bool(getattr(text, "num_experts", 0))
+
+
+def refuse_variant(source: str) -> None:
+    """Raises McGurkError for checkpoints that look alike and do not answer questions."""
+    for variant, reason in VARIANTS.items():
+        if variant in Path(source).name.lower():
+            raise McGurkError(f"{source} {reason}: choose the Instruct checkpoint.")
+
+
+def quantised(four_bit: bool) -> dict:
+    """Arguments of from_pretrained. The towers (little to gain, most to lose) and the last layer stay as they are."""
     if not four_bit:
         return {}
     config = transformers.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=["lm_head", "visual", "audio_tower"],  # the towers lose most and hold little
+        llm_int8_skip_modules=["lm_head", "model.visual", "model.audio_tower"],
     )  # fmt: skip
     return {"quantization_config": config}
 

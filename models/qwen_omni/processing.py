@@ -6,13 +6,16 @@ grids and times. Does not know weights, attention or adapters.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from transformers.image_utils import SizeDict
 
 from models import wording
+from models.habits import Habits
 from models.omni import SAMPLE_RATE, Kind, McGurkError, Stimulus, TokenMap
 from models.qwen_omni.family import Family
 
@@ -36,6 +39,7 @@ class Media:
     interleaved: bool  # sound and picture in one block, in step
     frames: int
     notes: tuple[str, ...]
+    fps: float = 0.0  # of the frames that are read
 
     @property
     def mel_frames(self) -> int:
@@ -45,23 +49,26 @@ class Media:
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """ids: T. text: as sent, media written as <video x392>."""
+    """ids: T. text: as sent, media written as <video x392>. head: positions up to and including the media."""
 
     ids: np.ndarray
     tokens: TokenMap
     text: str
+    head: int
 
 
 class Layout:
-    """One model's processor, made to lay out prompts.
+    """One model's processor, made to lay out prompts. Prompts may be laid out in several threads at once.
 
-    pixels: (least, most) pixels of a frame after resizing; None: as the processor has it.
+    habits: how an adapter wants the model to be fed.
     """
 
-    def __init__(self, processor, config, family: Family, pixels: tuple[int, int] | None = None):
-        self.processor, self.tokenizer, self.config, self.family, self.pixels = (
-            processor, processor.tokenizer, config, family, pixels,
-        )  # fmt: skip
+    def __init__(self, processor, config, family: Family, habits: Habits | None = None):
+        self.processor, self.tokenizer, self.config, self.family = processor, processor.tokenizer, config, family
+        self.habits = habits or Habits()
+        self.system = family.system if self.habits.system is None else self.habits.system.strip()
+        # whether control tokens are split into letters is a tokenizer's state, not a call's: hence two of them
+        self._letters = copy.deepcopy(self.tokenizer)
         self.merge = config.vision_config.spatial_merge_size
         self.ends = {self.tokenizer.convert_tokens_to_ids(t) for t in (END, "<|endoftext|>")} - {None}
 
@@ -73,10 +80,12 @@ class Layout:
         if frames is None and waveform is None:
             return Media((), None, None, None, None, None, False, 0, ())
         waveform, notes = self._long_enough(waveform)
-        given: dict = {"text": self._markup(frames is not None, waveform is not None)}
-        both = frames is not None and waveform is not None
+        frames, fps, thinned = self._thinned(frames, stimulus.fps)
+        notes += thinned
+        both = frames is not None and waveform is not None and self.habits.interleaved is not False
+        given: dict = {"text": self._markup(frames is not None, waveform is not None and not both)}
         if frames is not None:
-            given |= {"videos": [np.ascontiguousarray(frames)], "videos_kwargs": self._video_settings(stimulus.fps)}
+            given |= {"videos": [np.ascontiguousarray(frames)], "videos_kwargs": self._video_settings(fps)}
             notes += ("The last frame is shown twice: frames are read in pairs.",) if len(frames) % 2 else ()
         if waveform is not None:
             given |= {"audio": [waveform]}
@@ -93,11 +102,22 @@ class Layout:
             both,
             0 if frames is None else len(frames),
             notes,
+            fps,
         )
+
+    def _thinned(self, frames: np.ndarray | None, fps: float) -> tuple[np.ndarray | None, float, tuple[str, ...]]:
+        """At most as many frames a second as the adapter is used to."""
+        wanted = self.habits.fps
+        if frames is None or wanted is None or fps == wanted:
+            return frames, fps, ()
+        if fps < wanted:
+            return frames, fps, (f"The adapter was trained at {wanted:g} frames a second and is shown {fps:g}.",)
+        kept = np.arange(0, len(frames), fps / wanted).astype(int)
+        return frames[kept], wanted, (f"{len(kept)} of {len(frames)} frames are read: {wanted:g} a second.",)
 
     def _long_enough(self, waveform: np.ndarray | None) -> tuple[np.ndarray | None, tuple[str, ...]]:
         least = round(SHORTEST_SOUND * SAMPLE_RATE)
-        most = self.processor.feature_extractor.n_samples
+        most = self.processor.feature_extractor.n_samples if self.family.pads_sound else np.inf
         if waveform is None or least <= len(waveform) <= most:
             return waveform, ()
         if len(waveform) < least:
@@ -105,17 +125,27 @@ class Layout:
         return waveform[:most], (f"The sound was cut to {most / SAMPLE_RATE:.0f} s, the longest this model reads.",)
 
     def _markup(self, picture: bool, sound: bool) -> str:
+        """Blocks of the prompt; an interleaved sound has none, the processor puts its tokens among the frames."""
         p = self.processor
-        if picture:  # with sound, the processor puts its tokens inside
-            return p.vision_bos_token + p.video_token + p.vision_eos_token
-        return p.audio_bos_token + p.audio_token + p.audio_eos_token if sound else ""
+        seen = p.vision_bos_token + p.video_token + p.vision_eos_token if picture else ""
+        return seen + (p.audio_bos_token + p.audio_token + p.audio_eos_token if sound else "")
 
     def _video_settings(self, fps: float) -> dict:
         size = {}
-        if self.pixels is not None:
-            size = {"size": {"shortest_edge": self.pixels[0], "longest_edge": self.pixels[1]}}
+        if self.habits.pixels is not None:
+            size = {"size": dict(zip(("shortest_edge", "longest_edge"), self.habits.pixels, strict=True))}
         # frames come sampled; the cap is what the models were trained with (qwen-vl-utils)
         return {"fps": float(fps), "do_sample_frames": False, "cap_pixels_per_frame": True, **size}
+
+    def sized(self, frames: np.ndarray) -> np.ndarray:
+        """uint8 T x H x W x 3 at the size that the model reads them; reading those changes nothing any more."""
+        video, settings = self.processor.video_processor, self._video_settings(1.0)
+        made = video.resize(
+            torch.from_numpy(frames).permute(0, 3, 1, 2)[None], SizeDict(**settings.get("size", dict(video.size))),
+            resample=video.resample, factor=video.patch_size * video.merge_size,
+            temporal_factor=video.temporal_patch_size, cap_pixels_per_frame=True,
+        )  # fmt: skip
+        return made[0].permute(0, 2, 3, 1).contiguous().numpy()
 
     def _timing(self) -> dict:
         """The processor's clock, read from the model's configuration, so that the two cannot disagree."""
@@ -129,40 +159,41 @@ class Layout:
     def prompt(self, media: Media, question: str, *, text: str = "", text_position: str = "before",
                system: str | None = None) -> Prompt:  # fmt: skip
         """Lay out one prompt: system, media, injected text and question, the assistant's turn."""
-        system = self.family.system if system is None else system.strip()
-        parts: list[tuple[list[int], Kind]] = []
-        shown = ""
-        if system:
-            parts += [(self.control(f"{START}system\n"), Kind.SYSTEM), (self.plain(system), Kind.SYSTEM)]
-            parts += [(self.control(f"{END}\n"), Kind.SYSTEM)]
-            shown += f"{START}system\n{system}{END}\n"
-        parts += [(self.control(f"{START}user\n"), Kind.MARKER), (list(media.ids), Kind.MARKER)]
-        parts += self._asked(question, text, text_position)
-        parts += [(self.control(closing := f"{END}\n{START}assistant\n"), Kind.MARKER)]
-        ids = np.array([i for part, _ in parts for i in part], np.int64)
-        kinds = np.array([kind for part, kind in parts for _ in part], object)
+        system = self.system if system is None else system.strip()
+        head = [(i, Kind.SYSTEM) for i in self.system_ids(system)]
+        head += [(i, Kind.MARKER) for i in (*self.control(f"{START}user\n"), *media.ids)]
+        asked = self.asked(question, text, text_position)
+        closing = f"{END}\n{START}assistant\n"
+        ids, kinds = zip(*head, *asked, *((i, Kind.MARKER) for i in self.control(closing)), strict=True)
+        shown = f"{START}system\n{system}{END}\n" if system else ""
         shown += f"{START}user\n{self._shown(media)}{wording.join(question, text, text_position)}{closing}"
-        return Prompt(ids, self.token_map(ids, list(kinds), media), shown)
+        ids = np.array(ids, np.int64)
+        return Prompt(ids, self.token_map(ids, list(kinds), media), shown, len(head))
 
-    def _asked(self, question: str, text: str, position: str) -> list[tuple[list[int], Kind]]:
-        """Ids of the user's words, tokenised as one text, each token told apart by where it starts."""
+    def system_ids(self, system: str) -> list[int]:
+        """Ids of a system turn; none without a system prompt."""
+        return self.control(f"{START}system\n") + self.plain(system) + self.control(f"{END}\n") if system else []
+
+    def asked(self, question: str, text: str = "", position: str = "before") -> list[tuple[int, Kind]]:
+        """Ids of the user's words, tokenised as one text, each told apart as question or injected by where it starts.
+
+        A space goes with the word after it, so what stands first is the same whatever follows.
+        """
         joined = wording.join(question, text, position)
-        coded = self.tokenizer(
-            joined, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
-        )  # a visitor's "<|im_end|>" is text, never a control token
+        coded = self._letters(joined, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
         first, last = (0, len(text)) if position == "before" else (len(question), len(joined))
         return [
-            ([i], Kind.INJECTED if text and first <= at < last else Kind.QUESTION)
+            (i, Kind.INJECTED if text and first <= at < last else Kind.QUESTION)
             for i, (at, _) in zip(coded["input_ids"], coded["offset_mapping"], strict=True)
         ]
 
     def control(self, text: str) -> list[int]:
         """Ids of markup: control tokens count as such."""
-        return self.tokenizer.encode(text, add_special_tokens=False)
+        return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=False)
 
     def plain(self, text: str) -> list[int]:
         """Ids of somebody's words: whatever they are, never a control token."""
-        return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return self._letters.encode(text, add_special_tokens=False, split_special_tokens=True)
 
     def option_ids(self, option: str) -> list[int]:
         """Ids of an answer and the end of the turn."""

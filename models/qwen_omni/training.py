@@ -20,6 +20,7 @@ from transformers import TrainingArguments
 
 from models.adapters import LAYERS, save_adapter
 from models.curriculum import Course
+from models.habits import Habits, save_habits
 from models.omni import ALIGNED, McGurkError
 from models.qwen_omni.backend import model_flag, see_and_hear
 from models.qwen_omni.clips import read_shelf
@@ -31,6 +32,7 @@ from models.tune import AnswerTrainer, LogFile
 RANK, RATE, ACCUMULATE = 8, 1e-4, 4
 FPS, SIDE = 8.0, 504  # frames a second; pixels, side of a square frame of the same area
 STEPS = 300  # of 16 clips with two questions each
+READERS = 2  # processes that read and resize while the GPU works
 QUESTIONS = 2  # per clip: what is seen, what is heard
 LEAST_PIXELS = 128 * 28 * 28  # of a frame, as the processors have it
 TARGETS = ("q_proj", "v_proj")  # of the text layers
@@ -115,9 +117,11 @@ def train(options: argparse.Namespace) -> None:
         raise McGurkError("A Qwen-Omni comes trained: only its aligned adapter can be trained here.")
     torch.manual_seed(options.seed)
     shelf = read_shelf(options.data)
+    _refuse_several_cards()
     thinker, processor, family = load_parts(options.model, device=_device())
     side = options.side or SIDE
-    layout = Layout(processor, thinker.config, family, (min(LEAST_PIXELS, side * side // 2), side * side))
+    habits = Habits(None, True, options.fps or FPS, (min(LEAST_PIXELS, side * side // 2), side * side))
+    layout = Layout(processor, thinker.config, family, habits)
     model = prepare(thinker, options.rank or RANK)
     course = Course(
         ALIGNED, shelf.catalogue, options.seed, 0.0, branches=QUESTIONS, group=options.batch, reasoned=False
@@ -125,9 +129,7 @@ def train(options: argparse.Namespace) -> None:
     accumulate = options.accumulate or ACCUMULATE
     processes = int(os.environ.get("WORLD_SIZE", 1))
     length = options.steps * options.batch * accumulate * processes
-    lessons = QwenLessons(
-        shelf, course, layout, thinker.get_rope_index, model_flag(thinker), options.fps or FPS, length
-    )
+    lessons = QwenLessons(shelf, course, layout, thinker.get_rope_index, model_flag(thinker), habits.fps, length)
     arguments = TrainingArguments(
         output_dir=str(options.runs),
         max_steps=options.steps,
@@ -146,7 +148,7 @@ def train(options: argparse.Namespace) -> None:
         report_to=[],
         seed=options.seed,
         remove_unused_columns=False,
-        dataloader_num_workers=0,
+        dataloader_num_workers=READERS if torch.cuda.is_available() else 0,
         ddp_find_unused_parameters=False,
     )
     trainer = QwenTrainer(
@@ -157,7 +159,17 @@ def train(options: argparse.Namespace) -> None:
     trainer.train(resume_from_checkpoint=any(options.runs.glob("checkpoint-*")) and not options.restart)
     if trainer.is_world_process_zero():
         write(model, options.runs)
+        save_habits(habits, options.runs / ALIGNED)
         print(f"Written to {options.runs / ALIGNED}", file=sys.stderr)
+
+
+def _refuse_several_cards() -> None:
+    """The Trainer would put copies on all cards and cut the positions, 3 x batch x T, across the three axes."""
+    if torch.cuda.device_count() > 1 and "LOCAL_RANK" not in os.environ:
+        raise McGurkError(
+            f"There are {torch.cuda.device_count()} GPUs: `accelerate launch -m models.tune ...` uses them all, "
+            " or set CUDA_VISIBLE_DEVICES=0 to use one."
+        )
 
 
 def _device() -> str:
