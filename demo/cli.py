@@ -106,7 +106,7 @@ def run_ask(given: argparse.Namespace) -> None:
 
 def run_models(_given: argparse.Namespace) -> None:
     """Print one line a model."""
-    for entry in registry.MODELS.values():
+    for entry in registry.entries():
         print(f"{entry.name:{NAME_WIDTH}} {entry.memory:5.1f} GB  {entry.description} (needs {entry.needs})")
         if obstacle := entry.obstacle():
             print(f"{'':{NAME_WIDTH}} can't run here: {obstacle}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from models import plugins
 from models.omni import ALIGNED, BASE, McGurkError, OmniModel
 from models.qwen_omni import RELEASES, Release, why_not
 from models.zerogpu import Borrower, is_here
@@ -140,17 +141,32 @@ MODELS: dict[str, Entry] = {
 }
 
 
+def _plugin(name: str, path: str) -> Entry:
+    """A model that another package brings: see docs/own-model.md."""
+    return Entry(name, f"a plug-in, {path}", 0.0, "what its package says", lambda: plugins.load(path), lambda: "")
+
+
+def entries() -> list[Entry]:
+    """What can be asked for by name: the models here, then those that installed packages announce."""
+    found = [_plugin(name, path) for name, path in plugins.announced().items() if name not in MODELS]
+    return [*MODELS.values(), *found]
+
+
 def entry(name: str) -> Entry:
-    """The registry's entry; for a folder or a hub id (owner/name), a Qwen-Omni loaded from there.
+    """The registry's entry; a plug-in for package.module:factory or a name that a package announces; for a folder or a
+    hub id (owner/name), a Qwen-Omni loaded from there.
 
     Raises McGurkError for any other name.
     """
     if name in MODELS:
         return MODELS[name]
+    if path := plugins.announced().get(name) or (name if plugins.is_path(name) else ""):
+        return _plugin(name, path)
     if Path(name).is_dir() or name.count("/") == 1:
         return Entry(name, "a Qwen-Omni of your own", 0.0, "a GPU", lambda: _load_qwen_omni(name), lambda: "")
     raise McGurkError(
-        f"There is no model {name!r}: choose one of {', '.join(MODELS)}, or give a folder or a hub id (owner/name)."
+        f"There is no model {name!r}: choose one of {', '.join(MODELS)}, or give a folder, a hub id (owner/name) or "
+        "package.module:factory."
     )
 
 

@@ -168,7 +168,7 @@ def _refuse_several_cards() -> None:
     if torch.cuda.device_count() > 1 and "LOCAL_RANK" not in os.environ:
         raise McGurkError(
             f"There are {torch.cuda.device_count()} GPUs: `accelerate launch -m models.tune ...` uses them all, "
-            " or set CUDA_VISIBLE_DEVICES=0 to use one."
+            "or set CUDA_VISIBLE_DEVICES=0 to use one."
         )
 
 
