@@ -38,6 +38,8 @@ class Clip:
     seen: str | None = None  # plain name of what the picture shows; None: unknown or nothing
     heard: str | None = None  # plain name of what makes the sound; None: unknown or nothing
     notices: tuple[str, ...] = ()  # what was trimmed, missing or left aside, one sentence each
+    seen_also: tuple[str, ...] = ()  # further right answers to what the picture shows
+    heard_also: tuple[str, ...] = ()  # further right answers to what makes the sound
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def apply(clip: Clip, conflict: Conflict, other: Clip | None = None, *, seed: in
     check(clip, conflict, other)
     rng = np.random.default_rng(seed)
     frames, seen = _picture(clip, conflict, rng)
-    waveform, heard = _sound(clip, conflict, other, rng)
+    waveform, heard, source = _sound(clip, conflict, other, rng)
     text, read = _text(conflict, seed)
     if conflict.text == "onscreen":
         frames = lettering.burned(frames, on_screen(conflict))
@@ -100,6 +100,8 @@ def apply(clip: Clip, conflict: Conflict, other: Clip | None = None, *, seed: in
         seen=seen,
         heard=heard,
         read=read,
+        seen_also=clip.seen_also if seen else (),
+        heard_also=source.heard_also if heard else (),
     )
 
 
@@ -174,29 +176,31 @@ def _picture(clip: Clip, conflict: Conflict, rng: np.random.Generator) -> tuple[
 
 def _sound(
     clip: Clip, conflict: Conflict, other: Clip | None, rng: np.random.Generator
-) -> tuple[np.ndarray | None, str | None]:
+) -> tuple[np.ndarray | None, str | None, Clip]:
+    """The sound, what is heard in it, and the clip that this comes from."""
     samples = round(clip.duration * SAMPLE_RATE)
     own = None if clip.waveform is None else fit_length(clip.waveform, clip.duration)
     if conflict.sound == "remove" or (conflict.sound == "own" and own is None):
-        return None, None
+        return None, None, clip
     if conflict.sound == "silence":
-        return np.zeros(samples, np.float32), None
+        return np.zeros(samples, np.float32), None, clip
     level = -math.inf if own is None else splice.loudness(own)
     if conflict.sound == "noise" and conflict.noise_db is None:
-        return splice.white_noise(samples, level, rng), None
-    waveform, heard = own, clip.heard
+        return splice.white_noise(samples, level, rng), None, clip
+    waveform, source = own, clip
     if conflict.sound == "swap":
-        waveform, heard = _swap(clip, conflict, other, own)
+        waveform, source = _swap(clip, conflict, other, own)
     if conflict.shift:
         waveform = splice.shifted(waveform, conflict.shift)
     if conflict.noise_db is not None:
         waveform = splice.with_noise(waveform, conflict.noise_db, rng)
-        heard = heard if conflict.noise_db >= AUDIBLE_SNR else None
-    return waveform, heard
+        if conflict.noise_db < AUDIBLE_SNR:
+            return waveform, None, source
+    return waveform, source.heard, source
 
 
-def _swap(clip: Clip, conflict: Conflict, other: Clip, own: np.ndarray | None) -> tuple[np.ndarray, str | None]:
-    """The sound with other's in it, as loud as the section that it replaces, and what is heard most of the time."""
+def _swap(clip: Clip, conflict: Conflict, other: Clip, own: np.ndarray | None) -> tuple[np.ndarray, Clip]:
+    """The sound with other's in it, as loud as the section that it replaces, and whose is heard most of the time."""
     samples = round(clip.duration * SAMPLE_RATE)
     start, end = swapped_section(clip, conflict)
     own = np.zeros(samples, np.float32) if own is None else own
@@ -206,7 +210,7 @@ def _swap(clip: Clip, conflict: Conflict, other: Clip, own: np.ndarray | None) -
         level = splice.loudness(own)  # what it replaces is silent: as loud as the rest, else as it was
     filling = splice.matched(splice.looped(other.waveform, samples), level)
     mostly = (end - start) * 2 >= clip.duration
-    return splice.spliced(own, filling, start, end), other.heard if mostly else clip.heard
+    return splice.spliced(own, filling, start, end), other if mostly else clip
 
 
 def _text(conflict: Conflict, seed: int) -> tuple[str, str | None]:

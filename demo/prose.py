@@ -149,7 +149,7 @@ The author thanks her editor, her publisher and an uncle who wished not to be na
 The old measure was a little longer than the one that replaced it.
 The menu for the anniversary dinner was printed on grey card.
 Most of the shelves were empty when the new tenants moved in.
-The examination consists of an essay, a translation and a short conversation.
+The examination consists of an essay, a translation and a short interview.
 A teaspoon of vinegar keeps the cabbage from losing its colour.
 The plan shows a cellar that nobody has been able to find.
 The monthly meeting begins with a reading of the rules.

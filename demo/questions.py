@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from demo import vocabulary as words
+from models.everyday import first_mention, means, normal
 from models.omni import McGurkError, Stimulus
 from models.wording import ABSTAIN, HEAR, MATCH, SEE, YES_NO, with_options
 from models.wording import BOTH as BOTH_SENSES
@@ -89,29 +90,37 @@ def build_options(
 ) -> tuple[str, ...]:
     """`n` shuffled options, what is seen, heard and read among them, then "none of the above".
 
-    Distractors come from groups that none of the truths is in, each from a group of its own as far as they go.
+    Distractors come from groups that none of the truths is in, each from a group of its own as far as they go, and
+    none means a truth or a further right answer of the stimulus.
     rng: a seeded random.Random, or a seed. Raises McGurkError if n is too small for the truths or too large.
     """
     rng = rng if isinstance(rng, random.Random) else random.Random(rng)
     known = [label for label in (stimulus.seen, stimulus.heard, stimulus.read) if label]
-    truths = list(dict.fromkeys(words.plain(label) for label in known))
+    truths = list({normal(label): words.plain(label) for label in reversed(known)}.values())[::-1]  # "cows", "a cow"
     if not max(1, len(truths)) <= n < MAX_OPTIONS:
         raise McGurkError(f"The number of options must lie between {max(1, len(truths))} and {MAX_OPTIONS - 1}.")
-    strangers = [name for name in vocabulary if not any(words.confusable(name, truth) for truth in truths)]
-    rng.shuffle(strangers)
-    groups = [words.group_of(name) or name for name in strangers]
-    rounds = [groups[:at].count(group) for at, group in enumerate(groups)]
-    spread = [name for _, name in sorted(zip(rounds, strangers, strict=True), key=lambda pair: pair[0])]
-    options = truths + spread[: n - len(truths)]
+    taken = [*truths, *map(words.plain, (*stimulus.seen_also, *stimulus.heard_also))]
+    options = truths + _distractors(vocabulary, taken, rng)[: n - len(truths)]
     if len(options) < n:
         raise McGurkError(f"The vocabulary has only {len(options)} names to offer, not {n}: ask for fewer options.")
     rng.shuffle(options)
     return (*options, ABSTAIN)
 
 
+def _distractors(vocabulary: Sequence[str], taken: Sequence[str], rng: random.Random) -> list[str]:
+    """The names of a vocabulary that none of those taken can pass for, shuffled; first one of each group."""
+    strangers = [name for name in vocabulary if not any(words.confusable(name, other) for other in taken)]
+    rng.shuffle(strangers)
+    groups = [words.group_of(name) or name for name in strangers]
+    rounds = [groups[:at].count(group) for at, group in enumerate(groups)]
+    return [name for _, name in sorted(zip(rounds, strangers, strict=True), key=lambda pair: pair[0])]
+
+
 def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     """Whom an answer followed: "picture", "sound", "text", "both" (picture and sound), "abstained" or "other".
 
+    - What names a thing is decided by models.everyday: "puppy" follows the picture of a dog, "drum" the sound of drums,
+      and so do the further right answers that a stimulus has. Where options are offered, an option means itself only.
     - An answer that names what is seen and what is heard, or one thing that is both, followed both.
     - A free sentence about both ("I see a cello, but I hear rain.") is read by its part on seeing or on hearing where
       only that was asked; to the free question, each part counts.
@@ -122,16 +131,23 @@ def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     """
     answer = _normalised(answer_text)
     if question.kind == "match" and (said := verdict(answer_text)):
-        agree = stimulus.seen is not None and stimulus.seen == stimulus.heard
-        return BOTH if (said == "yes") == agree else OTHER
+        return BOTH if (said == "yes") == agree(stimulus) else OTHER
     if question.kind in ("see", "hear"):
         answer = _part(answer, question.kind)
-    found = _first_mentions(answer, stimulus)
+    found = first_mentions(answer, stimulus, exactly=bool(question.options))
     if PICTURE in found and SOUND in found:
         return BOTH
     if found:
         return min(found, key=lambda source: (found[source], source == TEXT))
     return ABSTAINED if not answer or _ABSTENTIONS.search(answer) else OTHER
+
+
+def agree(stimulus: Stimulus) -> bool:
+    """Whether picture and sound are of one thing, as far as it is known: "dog" and "barking" are."""
+    seen, heard = stimulus.seen, stimulus.heard
+    if not seen or not heard:
+        return False
+    return means(seen, heard, stimulus.heard_also) or means(heard, seen, stimulus.seen_also)
 
 
 def verdict(answer_text: str) -> str:
@@ -158,10 +174,23 @@ def _part(answer: str, verb: str) -> str:
     return " ".join(part for said, part in zip(verbs, parts[2::2], strict=True) if said == verb)
 
 
-def _first_mentions(answer: str, stimulus: Stimulus) -> dict[str, int]:
-    """Where an answer first names each of picture, sound and text; sources it does not name are left out."""
+def first_mentions(answer: str, stimulus: Stimulus, exactly: bool = False) -> dict[str, int]:
+    """Which word of an answer first names each of picture, sound and text; sources it does not name are left out.
+
+    exactly: an answer that is the very label of some source names no other ("dog" offered beside "barking").
+    """
     labels = {PICTURE: stimulus.seen, SOUND: stimulus.heard, TEXT: stimulus.read}
-    named = words.names_in(answer, [words.plain(label) for label in labels.values() if label])
-    return {
-        source: named[words.plain(label)] for source, label in labels.items() if label and words.plain(label) in named
-    }
+    also = {PICTURE: stimulus.seen_also, SOUND: stimulus.heard_also}
+    if exactly:
+        same = {source: 0 for source, label in labels.items() if label and normal(label) == normal(answer)}
+        if same:
+            return same
+    found = {source: first_mention(answer, label, also.get(source, ())) for source, label in labels.items() if label}
+    found = {source: at for source, at in found.items() if at is not None}
+    if len(found) < 2:
+        return found
+    strictly = {source: first_mention(answer, labels[source], exactly=True) for source in found}
+    for source, at in list(found.items()):  # a fire truck is the fire truck that is seen, not the truck that is heard
+        if at != strictly[source] and at in strictly.values():
+            found[source] = strictly[source]
+    return {source: at for source, at in found.items() if at is not None}

@@ -1,6 +1,7 @@
 """The names that answers are chosen from: concepts that can be both seen and heard, and how they are said.
 
-Knows names, articles, synonyms and which concepts are easily taken for one another. Does not know stimuli or models.
+Knows names, articles and which concepts are easily taken for one another; models/everyday.py knows what else people
+call them. Does not know stimuli or models.
 Everything is in plain lower-case names ("church bell"); the ids of the data set have underscores instead of spaces.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+
+from models import everyday
 
 # Within a group a picture or a sound of one may pass for another, so it makes an unfair distractor.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -55,59 +58,6 @@ OUTSIDE: dict[str, str] = {
 
 VOCABULARY: tuple[str, ...] = tuple(sorted(name for names in GROUPS.values() for name in names))
 
-# Ways of saying a concept in which its own name does not occur.
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "airplane": ("plane", "aeroplane", "aircraft", "jet"),
-    "ambulance": ("siren", "emergency vehicle"),
-    "acoustic guitar": ("guitar",),
-    "baby": ("infant", "crying baby"),
-    "boat": ("ship",),
-    "car": ("automobile", "race car", "car horn"),
-    "cat": ("kitten", "meowing"),
-    "cello": ("violoncello",),
-    "church bell": ("bell", "church", "bell tower"),
-    "clock": ("alarm clock", "ticking"),
-    "computer keyboard": ("keyboard", "typing on a keyboard"),
-    "cow": ("cattle", "bull", "ox", "mooing"),
-    "crow": ("raven",),
-    "dog": ("puppy", "barking"),
-    "drum": ("drums", "drum kit", "drumming"),
-    "electric guitar": ("guitar",),
-    "fire engine": ("fire truck",),
-    "fire": ("campfire", "flames", "fireplace", "bonfire"),
-    "fireworks": ("firework",),
-    "french horn": ("horn",),
-    "hair dryer": ("hairdryer", "blow dryer"),
-    "hen": ("chicken", "hens"),
-    "insect": ("cricket", "bee", "cicada", "fly"),
-    "lawn mower": ("lawnmower", "mower"),
-    "maraca": ("maracas", "rattle"),
-    "marimba": ("xylophone",),
-    "monkey": ("ape", "chimpanzee", "gorilla"),
-    "motorcycle": ("motorbike",),
-    "ocean waves": ("ocean", "sea", "waves", "surf"),
-    "organ": ("pipe organ", "church organ"),
-    "pig": ("hog", "piglet"),
-    "rain": ("raining", "rainfall"),
-    "river": ("stream", "brook", "creek"),
-    "rooster": ("cock", "cockerel"),
-    "saxophone": ("sax",),
-    "sheep": ("lamb",),
-    "sink tap": ("tap", "faucet", "running tap", "sink", "running water"),
-    "songbird": ("bird", "birds", "birdsong"),
-    "speech": ("person talking", "person speaking", "talking", "speaking", "voice", "person", "people", "man", "woman"),
-    "telephone": ("phone", "telephone ringing"),
-    "thunderstorm": ("thunder", "storm", "lightning"),
-    "toilet": ("toilet flush",),
-    "truck": ("lorry",),
-    "vacuum cleaner": ("vacuum", "hoover"),
-    "violin": ("fiddle",),
-    "washing machine": ("washer",),
-    "wolf": ("wolves", "howling"),
-}
-
-_NEGATION = re.compile(r"\b(?:no|not|never|neither|without|\w+n't|cannot)\b")
-
 _SAID: dict[str, str] = {  # where "a" or "an" and the name is not how it is said
     "fireworks": "fireworks",
     "french horn": "a French horn",
@@ -148,46 +98,64 @@ def plural(name: str) -> str:
 def ways_to_say(name: str) -> tuple[str, ...]:
     """The name, its plural, how it is said in a sentence, and its synonyms; all lower case."""
     said = without_article(_SAID.get(name, name).lower())
-    synonyms = SYNONYMS.get(name, ())
-    return tuple(dict.fromkeys((name, plural(name), said, *synonyms, *(plural(word) for word in synonyms))))
+    return tuple(dict.fromkeys((name, plural(name), said, *everyday.synonyms(name))))
 
 
 def group_of(name: str) -> str:
-    """The group of confusable concepts that a name is in; "" for an unknown name."""
-    return OUTSIDE.get(name) or next((group for group, names in GROUPS.items() if name in names), "")
+    """The group of confusable concepts that a name is in, itself or as what it names ("beagle"); "" if in none."""
+    return next(iter(_groups(name)), "")
 
 
+@lru_cache(maxsize=65536)
 def confusable(name: str, other: str) -> bool:
-    """Whether one may pass for the other, so that asking to choose between them would be unfair."""
-    return name == other or (bool(group_of(name)) and group_of(name) == group_of(other))
+    """Whether one may pass for the other, so that asking to choose between them would be unfair.
+
+    Concepts of one group, names of which one means the other ("barking" and "dog"), and names that share an everyday
+    word ("beagle" and "pomeranian"). Between two concepts their groups alone decide.
+    """
+    if name == other:
+        return True
+    if name in _GROUP_OF and other in _GROUP_OF:
+        return _GROUP_OF[name] == _GROUP_OF[other]
+    return (
+        bool(set(_groups(name)) & set(_groups(other)))
+        or everyday.means(name, other)
+        or everyday.means(other, name)
+        or bool(set(everyday.basic(name)) & set(everyday.basic(other)))
+    )
 
 
 def names_in(text: str, extra: Sequence[str] = ()) -> dict[str, int]:
-    """Every known name (and those of `extra`) said in a text and not denied -> position of its first mention.
+    """Every known name (and those of `extra`) said in a text and not denied -> which word of it first says so.
 
-    Longer sayings win ("electric guitar" is no acoustic one), synonyms and plurals count, "not a dog" doesn't.
+    Longer sayings win ("electric guitar" is no acoustic one); synonyms, plurals and narrower words ("puppy" for dog)
+    count, "not a dog" doesn't.
     """
-    text = text.lower()
-    pattern, sayings = _sayings(tuple(extra))
+    mentions = everyday.mentions(text, extra)
     found: dict[str, int] = {}
-    for match in pattern.finditer(text):
-        if not _denied(text, match.start()):
-            for name in sayings[match[0]]:
-                found.setdefault(name, match.start())
-    return found
+    for mention, at in mentions.items():
+        for name in dict.fromkeys((*extra, *_named_by(mention))):
+            if name in found or not (name in _named_by(mention) or everyday.means(mention, name)):
+                continue
+            found[name] = at
+    for name in extra:  # a label of several words, said in another order
+        if name not in found and (at := everyday.first_mention(text, name)) is not None:
+            found[name] = at
+    return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
 
-@lru_cache(maxsize=256)
-def _sayings(extra: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list[str]]]:
-    sayings: dict[str, list[str]] = {}
-    for name in dict.fromkeys([*extra, *VOCABULARY, *OUTSIDE]):
-        for saying in ways_to_say(name):
-            sayings.setdefault(saying, []).append(name)
-    longest_first = sorted(sayings, key=len, reverse=True)
-    return re.compile(r"(?<![\w-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w-])"), sayings
+_GROUP_OF = {name: group for group, names in GROUPS.items() for name in names} | OUTSIDE
 
 
-def _denied(text: str, at: int) -> bool:
-    """Whether a "no" or "not" stands among the four words before, in the same clause."""
-    clause = re.split(r"[,.;!?]|\bbut\b", text[:at])[-1]
-    return bool(_NEGATION.search(" ".join(clause.split()[-4:])))
+@lru_cache(maxsize=8192)
+def _groups(name: str) -> tuple[str, ...]:
+    """Its own group, or those of the concepts that it names."""
+    if name in _GROUP_OF:
+        return (_GROUP_OF[name],)
+    return tuple(dict.fromkeys(_GROUP_OF[concept] for concept in _named_by(name)))
+
+
+@lru_cache(maxsize=8192)
+def _named_by(name: str) -> tuple[str, ...]:
+    """The concepts of the vocabulary, and those outside it, that a name names."""
+    return tuple(concept for concept in (*VOCABULARY, *OUTSIDE) if everyday.means(name, concept))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -77,43 +77,63 @@ def means(said: str, label: str, also: Sequence[str] = ()) -> bool:
     ("animal"), another thing of its kind, a part of it. A sentence names what stands in it as whole words and isn't
     denied; a label of several words that the table lacks has to be said with all of them, in any order.
     """
-    return any(_means(said, right) for right in (label, *also) if right.strip())
+    return first_mention(said, label, also) is not None
 
 
-def mentions(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
-    """Names of the table (and of `names`) that a text says as whole words, in order; the longest of those that overlap.
+def first_mention(text: str, label: str, also: Sequence[str] = (), *, exactly: bool = False) -> int | None:
+    """Which word of a text (from 0) first means the label or something of `also`, as means() judges; None: none.
 
-    In normal form. "a dog runs after a hot dog" -> ("dog", "run", "hot dog"); "no dog" -> (). Where one thing
-    qualifies the next, only the next is named: "cat food" -> ("food",).
+    exactly: only its own name and its synonyms count, nothing narrower or wider.
     """
-    return tuple(name for name, _ in _located(text, frozenset(map(normal, names))))
+    found = (_position(text, right, _same if exactly else _single) for right in (label, *also) if right.strip())
+    return min((at for at in found if at is not None), default=None)
 
 
-def _means(said: str, label: str) -> bool:
-    target = normal(label)
-    phrase = normal(said)
+def mentions(text: str, names: Iterable[str] = ()) -> dict[str, int]:
+    """Names of the table (and of `names`) that a text says as whole words, the longest of those that overlap.
+
+    In normal form -> which word of the text it first begins with. "a dog runs after a hot dog" -> dog, run, hot dog;
+    "no dog" -> nothing. Where one thing qualifies the next, only the next is named: "cat food" -> food.
+    """
+    found: dict[str, int] = {}
+    for name, at in _located(text, frozenset(map(normal, names))):
+        found.setdefault(name, at)
+    return found
+
+
+def _position(text: str, label: str, fits: Callable[[str, str], bool]) -> int | None:
+    target, phrase = normal(label), normal(text)
     if not phrase or not target:
-        return False
-    if phrase == target or _single(phrase, target):
-        return True
+        return None
+    if phrase == target or (len(_clauses(text)) == 1 and fits(phrase, target)):
+        return 0
     if phrase in _index():  # known as a whole: its words mean nothing by themselves ("hot dog")
-        return False
-    if any(_single(name, target) for name, _ in _located(said, frozenset({target}))):
-        return True
-    return target not in _index() and " " in target and _stems(target) <= _stems(_affirmed(said))
+        return None
+    for name, at in _located(text, frozenset({target})):
+        if fits(name, target):
+            return at
+    if " " in target and target not in _index() and _stems(target) <= _stems(" ".join(_affirmed(text))):
+        return next(at for at, word in enumerate(_words(text)) if _stems(word) & _stems(target))
+    return None
 
 
+@lru_cache(maxsize=65536)
 def _single(said: str, label: str) -> bool:
     """Whether one name means another; both in normal form.
 
     A word that has a row of its own is taken as that, not as a synonym of others: a horn is blown, and a car horn is
     something else. Of a label without one ("bass"), the everyday word has to fit whatever it may stand for.
     """
-    if _senses(said) & _senses(label):
+    if _same(said, label):
         return True
     if any({label, *_own(label)} & _above(sense) for sense in _own(said)):  # narrower than the label
         return True
     return all({said, *_own(said)} & set(_everyday(sense)) for sense in _own(label))
+
+
+def _same(said: str, label: str) -> bool:
+    """Whether they are one thing: not where both are only synonyms of a third ("bike" is said of two things)."""
+    return bool(_own(said) & _senses(label) or _senses(said) & _own(label))
 
 
 def _own(name: str) -> frozenset[str]:
@@ -160,41 +180,48 @@ def _located(text: str, extra: frozenset[str]) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     at = 0
     for clause in _clauses(text):
-        words = [_singular(word) for word in clause]
-        i, last_end = 0, -1
+        words = [_singular(word).replace("-", " ") if "-" in word else _singular(word) for word in clause]
+        i, end = 0, -1  # end: where the name before ended
         while i < len(words):
-            for size in range(min(len(words) - i, _longest()), 0, -1):
-                name = " ".join(words[i : i + size])
-                if name in _index() or name in extra:
-                    break
-            else:
-                i += 1
-                continue
-            denied = any(_denies(word) for word in words[max(0, i - 4) : i])
-            qualified = last_end == i and found and not name.endswith("ing") and name not in _OF_IT
-            if qualified and not found[-1][0].endswith("ing") and name not in _ACTS:
-                found.pop()
-            if not denied:
+            sizes = range(min(len(words) - i, _longest()), 0, -1)
+            names = (" ".join(words[i : i + size]) for size in sizes)
+            size, name = next(
+                ((size, name) for size, name in zip(sizes, names, strict=True) if name in _index() or name in extra),
+                (1, ""),
+            )
+            if name and not any(map(_denies, clause[max(0, i - 4) : i])):
+                if end == i and _qualifies(found[-1][0], name):
+                    found.pop()
                 found.append((name, at + i))
-                last_end = i + size
+                end = i + size
             i += size
         at += len(words)
     return found
 
 
-def _affirmed(text: str) -> str:
+def _qualifies(name: str, after: str) -> bool:
+    """Whether a thing only says what kind of thing the next one is: "cat" in "cat food", but not in "cat meowing"."""
+    return not (name.endswith("ing") or after.endswith("ing") or after in _OF_IT or after in _ACTS)
+
+
+def _affirmed(text: str) -> list[str]:
     """The words of a text that are not denied."""
-    return " ".join(
+    return [
         word
         for clause in _clauses(text)
         for i, word in enumerate(clause)
-        if not any(_denies(before) for before in clause[max(0, i - 4) : i])
-    )
+        if not any(map(_denies, clause[max(0, i - 4) : i]))
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return [word for clause in _clauses(text) for word in clause]
 
 
 def _clauses(text: str) -> list[list[str]]:
-    parts = re.split(r"[,.;:!?]+|\bbut\b", text.lower().replace("_", " ").replace("’", "'"))
-    return [re.findall(r"[^\W_]+(?:'[^\W_]+)?", part) for part in parts]
+    """Its words by clause; one with hyphens is one word."""
+    parts = re.split(r"[,.;:!?]+|(?=\bbut\b)", text.lower().replace("_", " ").replace("’", "'"))
+    return [words for part in parts if (words := re.findall(r"[^\W_]+(?:['-][^\W_]+)*", part))]
 
 
 def _denies(word: str) -> bool:

@@ -67,6 +67,8 @@ class Stimulus:
     seen: str | None = None  # true label of the picture; None: unknown or nothing to see
     heard: str | None = None  # true label of the sound; None: unknown or nothing to hear
     read: str | None = None  # what the injected text claims; None: it claims nothing
+    seen_also: tuple[str, ...] = ()  # further right answers to what is seen
+    heard_also: tuple[str, ...] = ()  # further right answers to what is heard
 
     @property
     def duration(self) -> float:

@@ -98,7 +98,8 @@ def test_a_vocabulary_that_is_too_small():
         ("see", "a barking dog", "text"),
         ("see", "banana", "other"),
         ("see", "violin", "other"),
-        ("see", "hot dogs are not dogs", "text"),
+        ("see", "hot dogs are not dogs", "other"),
+        ("see", "a beagle and its puppy", "text"),
         ("see", "Not a cello.", "other"),
         ("see", "It isn't a cello but rain", "sound"),
         ("see", "I do not see a cello, I see a dog", "text"),
@@ -160,6 +161,49 @@ def test_whom_an_answer_followed(kind, answer, source):
 )
 def test_labels_of_all_kinds(truths, kind, answer, source):
     assert followed(question(kind), answer, stimulus(*truths)) == source
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "source"),
+    [
+        ("see", "a puppy", "picture"),
+        ("see", "Beagles", "picture"),
+        ("see", "small dog", "picture"),
+        ("hear", "drum", "sound"),
+        ("hear", "percussion", "sound"),
+        ("see", "ukulele", "sound"),
+        ("see", "animal", "other"),
+        ("hear", "a garden", "picture"),
+        ("hear", "not a garden", "other"),
+    ],
+)
+def test_synonyms_and_further_right_answers_count(kind, answer, source):
+    told = Stimulus(
+        np.zeros((1, 2, 2, 3), np.uint8), 2.0, None, seen="dog", heard="drums",
+        seen_also=("garden",), heard_also=("ukulele",),
+    )  # fmt: skip
+    assert followed(question(kind), answer, told) == source
+
+
+def test_an_option_means_itself_only():
+    told = stimulus("dog", "barking")
+    offered = question("see", ("dog", "barking", "piano"))
+    assert followed(offered, "dog", told) == "picture" and followed(offered, "Barking.", told) == "sound"
+    assert followed(question("see"), "a dog that barks", told) == "both"
+
+
+def test_one_thing_in_two_words_is_offered_once_and_matches():
+    assert sum("cow" in option for option in build_options(stimulus("cows", "cow"), 8)) == 1
+    assert followed(question("match"), "yes", stimulus("dog", "barking")) == "both"
+    assert followed(question("match"), "yes", stimulus("dog", "meowing")) == "other"
+
+
+def test_distractors_mean_no_further_right_answer():
+    told = Stimulus(None, 2.0, None, seen="woman", heard="ripping paper", seen_also=("violin",), heard_also=("rain",))
+    names = ("fiddle", "beagle", "dog", "lady", "tearing paper", "raindrop", "waterfall", "canary", "spoon")
+    assert set(build_options(told, 5, vocabulary=names)) in (
+        {"woman", "ripping paper", ABSTAIN, one, "canary", "spoon"} for one in ("dog", "beagle")
+    )
 
 
 def test_every_name_is_understood_as_itself():

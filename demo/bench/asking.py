@@ -127,7 +127,7 @@ def recognised(
     to the option that its name says.
     """
     for name, _score in perceived:
-        said = names_in(name)
+        said = names_in(name, tuple(option for option in options if option != ABSTAIN))
         for option in options:
             if option != ABSTAIN and (
                 name.lower() in classes.get(option, ()) or option in said or name.lower() == option
@@ -180,7 +180,7 @@ def _options(judged: Stimulus, other: Clip | None, count: int, seed: int) -> tup
 
 def _truth(asked: str, judged: Stimulus) -> str:
     if asked == "match":
-        return "yes" if judged.seen == judged.heard else "no"
+        return "yes" if questions.agree(judged) else "no"
     label = judged.seen if asked == "see" else judged.heard
     return plain(label) if label else ABSTAIN
 
