@@ -74,6 +74,11 @@ class Asked:
     wait: Wait | None = None  # what comes first, while others have their turn
     recalled: bool = False  # whether the same had been answered before
 
+    @property
+    def complete(self) -> bool:
+        """Whether everybody who was asked has answered."""
+        return self.comparison is not None and self.comparison.complete
+
 
 class Lab:
     """One model, shared by all visitors, and what each of them has in hand.

@@ -232,3 +232,22 @@ def test_missing_senses_are_drawn_as_missing(lab, conflict):
     assert inside.heard(asked, View()).seconds == pytest.approx(3, abs=0.1)
     assert set(inside.read(asked, View())) == {BASE, ALIGNED}
     inside.by_layer(asked)
+
+
+def test_who_waits_is_told_so_before_the_answers(lab):
+    busy, free = threading.Event(), threading.Event()
+
+    def keep(_stop):
+        busy.set()
+        yield free.wait(10)
+
+    holder = threading.Thread(target=lambda: list(lab.run("somebody", keep)))
+    holder.start()
+    assert busy.wait(5)
+    steps = lab.ask("me", SWAP)
+    first, waiting = next(steps), next(steps)
+    assert first.wait is None and waiting.wait.before == 1 and not waiting.complete and waiting.comparison is None
+    assert "1 question comes first" in answers.waiting(waiting.wait)
+    free.set()
+    assert last(steps).complete
+    holder.join(5)

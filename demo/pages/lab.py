@@ -157,7 +157,7 @@ class LabPage:
             if not wanted:
                 return
             for asked in asking:
-                yield self._answers(asked, busy=not asked.comparison.complete)
+                yield self._answers(asked, busy=not asked.complete)
             if not self.lab.model().can_look_inside:
                 said = f"Answered in {asked.comparison.seconds:.1f} s. {insides.BLIND}"
                 yield self._fill(status=answers.status(said), receipt=answers.receipt(asked.comparison))
