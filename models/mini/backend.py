@@ -251,8 +251,7 @@ class Mini(OmniModel):
         """1 x (end - begin) x hidden: the prompt's positions begin..end, media in their places."""
         given = []
         for kind, media in ((Kind.VIDEO, encoded.vision), (Kind.AUDIO, encoded.sound)):
-            places = prompt.tokens.positions(kind)
-            there = (places >= begin) & (places < end)
+            there = (begin <= (places := prompt.tokens.positions(kind))) & (places < end)
             given.append(media[torch.from_numpy(there).to(media.device)] if there.any() else None)
         return self.inner.embed(torch.from_numpy(prompt.ids[begin:end])[None].to(self.device), *given)
 

@@ -42,7 +42,7 @@ def test_looking_less_is_not_listening_less():
     asks = Look(picture=0.5).plan(reader).asks
     weights = reader.weights(asks, [[0.0, 0.0]] * 2)
     assert weights[1].tolist() == [0.5, 0.5]  # its own column is left alone
-    longer = ByHand("tv").weights(asks, [[0.0, 0.0, -1e9]])  # a row of the answer
+    longer = reader.weights(asks, [[0.0, 0.0, -1e9]])  # a row of the answer
     assert float(longer[0, :2] @ torch.tensor([1.0, 3.0])) == pytest.approx(5 / 3, abs=1e-4)
 
 
