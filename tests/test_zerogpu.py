@@ -76,7 +76,7 @@ def test_a_sweep_is_lent_as_an_answer_is(asked):
     how = stimulus, "What do you see?", ("cello", "none of the above"), ways
     lent = list(model.sweep(*how, adapters=("aligned",)))
     assert lent == list(FakeModel().sweep(*how, adapters=("aligned",))) and len(lent) == 2
-    assert lent[0][2]["cello"] > 0.5 > lent[1][2]["cello"]
+    assert lent[0][2]["cello"] > 0.9 > lent[1][2]["cello"]
     assert asked == [zerogpu.estimate(zerogpu.prompt_tokens(stimulus, "What do you see?"), 0, 2)]
 
 
