@@ -6,7 +6,6 @@ Knows the limits of a clip and where the gallery lies. Does not know conflicts, 
 from __future__ import annotations
 
 import csv
-import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +39,7 @@ class Clip:
     notices: tuple[str, ...] = ()  # what was trimmed, missing or left aside, one sentence each
     seen_also: tuple[str, ...] = ()  # further right answers to what the picture shows
     heard_also: tuple[str, ...] = ()  # further right answers to what makes the sound
+    info: media.MediaInfo | None = None  # what is in the file of `path`, where it was read whole
 
 
 @dataclass(frozen=True)
@@ -75,25 +75,12 @@ def read_clip(
     if max_side < 16:
         raise McGurkError(f"The longest side of a frame must be at least 16 pixels, not {max_side}.")
     path = _checked_file(path)
-    info = media.probe(path)
-    notices = []
-    frames, waveform, damaged = _decode(path, info, fps, max_side)
-    if frames is None and waveform is None:
-        raise McGurkError(f"Nothing in {path.name!r} could be decoded: the file seems to be damaged.")
-    if damaged:
-        notices.append("Parts of this file are damaged and were left out.")
-    if info.duration and info.duration > MAX_SECONDS + 0.5:
-        notices.append(f"This file lasts {info.duration:.0f} s: only the first {MAX_SECONDS:.0f} s are used.")
-    if frames is None:
-        notices.append(
-            "This file has no picture" + (" other than its cover: the screen is black." if info.cover else ".")
-        )
-    if waveform is None:
-        notices.append("This file has no sound.")
-    duration = _duration(info, frames, fps, waveform)
+    reading = media.read(path, fps=fps, max_side=max_side, seconds=MAX_SECONDS)
+    frames, waveform, info = reading.frames, reading.waveform, reading.info
+    duration = reading.duration
     if info.still:
+        duration = STILL_SECONDS
         frames = np.repeat(frames, max(1, round(duration * fps)), axis=0)
-        notices.append(f"This is a still picture: it is shown for {STILL_SECONDS:.0f} s.")
     return Clip(
         name=path.stem,
         path=path,
@@ -103,8 +90,34 @@ def read_clip(
         duration=duration,
         seen=seen if frames is not None else None,
         heard=heard if waveform is not None else None,
-        notices=tuple(notices),
+        notices=_notices(reading),
+        info=info,
     )
+
+
+def _notices(reading: media.Reading) -> tuple[str, ...]:
+    """What a visitor should know about a file that was read, one sentence each."""
+    info, said = reading.info, []
+    if reading.damaged:
+        said.append("Parts of this file are damaged and were left out.")
+    if info.duration and info.duration > MAX_SECONDS + 0.5:
+        said.append(f"This file lasts {info.duration:.0f} s: only the first {MAX_SECONDS:.0f} s are used.")
+    said += info.lost
+    if info.hdr:
+        said.append("This is an HDR picture: its brightness is mapped to that of an ordinary screen.")
+    if not info.steady:
+        said.append("The picture changes its size midway: it is fitted into the size it starts with.")
+    if reading.cancelled:
+        said.append(
+            f"The channels of this sound cancel each other out: the model hears the {reading.cancelled} one alone."
+        )
+    if reading.frames is None and info.video is None and not any("picture" in sentence for sentence in info.lost):
+        said.append("This file has no picture" + (" other than its cover: the screen is black." if info.cover else "."))
+    if reading.waveform is None and not any("sound" in sentence for sentence in info.lost):
+        said.append("This file has no sound.")
+    if info.still:
+        said.append(f"This is a still picture: it is shown for {STILL_SECONDS:.0f} s.")
+    return tuple(said)
 
 
 def fit_length(waveform: np.ndarray, seconds: float) -> np.ndarray:
@@ -172,29 +185,3 @@ def _checked_file(path: str | Path) -> Path:
             f"The file {path.name!r} has {size / 1e6:.0f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB: shorten it first."
         )
     return path
-
-
-def _decode(path: Path, info: media.MediaInfo, fps: float, max_side: int):
-    """(frames or None, waveform or None, whether anything was damaged)."""
-    frames = waveform = None
-    complaints = ""
-    if info.video is not None:
-        frames, said = media.read_frames(path, info, fps=fps, max_side=max_side, seconds=MAX_SECONDS)
-        complaints += said
-        frames = frames if len(frames) else None
-    if info.audio is not None:
-        waveform, said = media.read_sound(path, info, seconds=MAX_SECONDS)
-        complaints += said
-        waveform = waveform if len(waveform) else None
-    return frames, waveform, bool(complaints)
-
-
-def _duration(info: media.MediaInfo, frames: np.ndarray | None, fps: float, waveform: np.ndarray | None) -> float:
-    """Seconds, at most 60: what the container says if the decoded streams bear it out, else what was decoded."""
-    if info.still:
-        return STILL_SECONDS
-    seen = 0.0 if frames is None else len(frames) / fps
-    heard = 0.0 if waveform is None else len(waveform) / SAMPLE_RATE
-    decoded = max(seen, heard)
-    stated = min(info.duration or math.inf, MAX_SECONDS)
-    return stated if abs(stated - decoded) <= 1 / fps else min(decoded, MAX_SECONDS)

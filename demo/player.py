@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import soundfile
 
 from demo import conflicts, lettering, media
 from demo.clips import Clip
@@ -18,11 +18,11 @@ from demo.conflicts import Conflict
 from models.omni import SAMPLE_RATE, McGurkError, Stimulus
 
 MAX_SIDE = 1280  # pixels, longest side of a picture that has to be encoded again; an untouched one is copied as it is
-FREEZE_FPS = 5  # frames per second of a picture that stands still: enough for smooth seeking
+START_SLACK = 0.03  # s by which a stream that is copied may start after the other
 ENCODE_TIMEOUT = 180  # s; 60 s of 720p encode in about 15 s on two cores
 PLAYABLE_PIXELS = {"yuv420p", "yuvj420p"}  # what every browser decodes
 H264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-color_range", "tv"]
-AAC = ["-c:a", "aac", "-b:a", "128k", "-aac_coder", "fast"]  # the default coder takes twice as long
+AAC = ["-c:a", "aac", "-aac_coder", "fast"]  # the default coder takes twice as long
 
 
 def compose(
@@ -49,7 +49,7 @@ def compose(
     stimulus = stimulus or conflicts.apply(clip, conflict, other, seed=seed)
     if clip.path is not None and not clip.path.is_file():
         raise McGurkError(f"The file {clip.path.name!r} of this clip is gone: choose the clip again.")
-    info = media.probe(clip.path) if clip.path else None
+    info = (clip.info or media.probe(clip.path)) if clip.path else None
     try:
         unfinished = media.temporary_beside(out)
     except OSError as error:
@@ -63,13 +63,28 @@ def compose(
     return out
 
 
+def write_heard(stimulus: Stimulus, out: str | Path) -> Path:
+    """Write the very sound that a model was given, 16 kHz mono, to the WAV file `out` and return its path.
+
+    The player's file may hold the same sound in stereo and full quality; this is what became of it. Raises McGurkError
+    if the stimulus has no sound.
+    """
+    if stimulus.waveform is None:
+        raise McGurkError("The model was given no sound: there is nothing to play.")
+    out = Path(out)
+    soundfile.write(out, stimulus.waveform, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    return out
+
+
 def _write(
     clip: Clip, conflict: Conflict, stimulus: Stimulus, info: media.MediaInfo | None, out: Path, scratch: Path
 ) -> None:
     ending = ["-t", f"{clip.duration:.3f}", "-map_metadata", "-1", "-movflags", "+faststart", "-f", "mp4", str(out)]
     may_copy = _untouched(conflict) and _playable(info)
     for copy in (True, False) if may_copy else (False,):
-        inputs = [[*media.READ, "-i", "fd:"]] if info else []  # each input's arguments; the clip's file comes first
+        own_sound = stimulus.waveform is not None and not conflict.alters_sound
+        same_file = copy or (own_sound and _sound_playable(info))
+        inputs = [[*media.READ, "-i", "fd:"]] if same_file else []  # each input's arguments
         picture = (
             ["-map", f"0:{info.video}", "-c:v", "copy"]
             if copy
@@ -77,8 +92,9 @@ def _write(
         )
         sound = _sound(clip, conflict, stimulus, info, inputs, scratch)
         arguments = [*(argument for given in inputs for argument in given), *picture, *sound, *ending]
+        source = clip.path if same_file else None
         try:
-            media.run_ffmpeg(arguments, clip.path, timeout=ENCODE_TIMEOUT, what="Writing the player's file")
+            media.run_ffmpeg(arguments, source, timeout=ENCODE_TIMEOUT, what="Writing the player's file")
             return
         except McGurkError:
             if not copy:  # a stream that can't be copied into an mp4 can still be encoded again
@@ -90,10 +106,24 @@ def _untouched(conflict: Conflict) -> bool:
 
 
 def _playable(info: media.MediaInfo | None) -> bool:
-    if info is None or info.video is None or info.still:
+    """Whether the picture's stream can be copied: every browser decodes it, and it keeps its time and size."""
+    if info is None or info.video is None or info.still or info.hdr or not info.steady:
         return False
     even = not any(side % 2 for side in info.size)
-    return info.video_codec == "h264" and info.pixel_format in PLAYABLE_PIXELS and even
+    kept = info.picture_start < START_SLACK and _starts_together(info)
+    return info.video_codec == "h264" and info.pixel_format in PLAYABLE_PIXELS and even and kept
+
+
+def _sound_playable(info: media.MediaInfo | None) -> bool:
+    """Whether the sound's stream can be copied, likewise."""
+    if info is None or info.audio is None or info.audio_codec != "aac" or info.sound_gaps:
+        return False
+    return "mp4" in info.format and info.sound_start < START_SLACK and _starts_together(info)
+
+
+def _starts_together(info: media.MediaInfo) -> bool:
+    """Whether ffmpeg's clock, which starts where the container says, is the clip's."""
+    return abs(info.origin - info.container_start) < START_SLACK
 
 
 def _sound(
@@ -104,15 +134,21 @@ def _sound(
     inputs: list[list[str]],
     scratch: Path,
 ) -> list[str]:
-    """Output arguments of the sound: the file's own stream, or the stimulus's waveform, which joins the inputs."""
+    """Output arguments of the sound: the file's own, in its quality and channels, or the stimulus's waveform."""
     if stimulus.waveform is None:
         return ["-an"]
-    if info is not None and info.audio is not None and not conflict.alters_sound:
-        return ["-map", f"0:{info.audio}", *(["-c:a", "copy"] if info.audio_codec == "aac" else AAC)]
+    own = info is not None and info.audio is not None and not conflict.alters_sound
+    if own and _sound_playable(info):
+        return ["-map", f"0:{info.audio}", "-c:a", "copy"]
+    if own:
+        raw = scratch / "sound.au"
+        media.write_sound(clip.path, raw, seconds=clip.duration)
+        inputs.append(["-f", "au", "-i", f"file:{raw}"])
+        return ["-map", f"{len(inputs) - 1}:a", *AAC, "-b:a", f"{64 * min(6, max(2, info.channels))}k"]
     raw = scratch / "sound.f32"
     raw.write_bytes(np.ascontiguousarray(stimulus.waveform, "<f4").tobytes())
     inputs.append(["-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", f"file:{raw}"])
-    return ["-map", f"{len(inputs) - 1}:a", *AAC]
+    return ["-map", f"{len(inputs) - 1}:a", *AAC, "-b:a", "128k"]
 
 
 def _encoded_picture(
@@ -123,23 +159,23 @@ def _encoded_picture(
     inputs: list[list[str]],
     scratch: Path,
 ) -> list[str]:
-    """Output arguments of a picture that is decoded, frozen or written on, and encoded again."""
+    """Output arguments of a picture that is decoded, frozen or written on, and encoded again; it joins the inputs."""
     if info is None or info.video is None or conflict.picture not in ("own", "freeze"):
         return _drawn_picture(clip, stimulus, inputs, scratch)
-    width, height = _full_size(clip, info)
-    chain = f"[0:{info.video}]"
-    still = info.still or conflict.picture == "freeze"
-    if still and not info.still:
-        chain += f"trim=start={max(0.0, conflicts.frozen_frame(clip) / clip.fps - 0.02):.3f},"
-    chain += f"scale={width}:{height}:out_range=tv,setsar=1"
-    if still:
-        chain += f",loop=loop=-1:size=1,setpts=N/({FREEZE_FPS}*TB)"
-    if conflict.text == "onscreen":
-        written = scratch / "banner.png"
-        Image.fromarray(lettering.banner(conflicts.on_screen(conflict), width, height)).save(written)
-        inputs.append(["-i", f"file:{written}"])
-        chain += f"[plain];[plain][{len(inputs) - 1}:v]overlay=eof_action=repeat"
-    return ["-filter_complex", f"{chain}[picture]", "-map", "[picture]", *H264]
+    size = _full_size(clip, info)
+    on_screen = conflict.text == "onscreen"
+    freeze = conflicts.frozen_frame(clip) / clip.fps if conflict.picture == "freeze" and not info.still else None
+    film = scratch / "picture.mkv"
+    media.write_film(
+        clip.path,
+        film,
+        size=size,
+        seconds=clip.duration,
+        freeze=freeze,
+        banner=lettering.banner(conflicts.on_screen(conflict), *size) if on_screen else None,
+    )
+    inputs.append(["-f", "matroska", "-i", f"file:{film}"])
+    return ["-map", f"{len(inputs) - 1}:v", "-c:v", "copy"]
 
 
 def _drawn_picture(clip: Clip, stimulus: Stimulus, inputs: list[list[str]], scratch: Path) -> list[str]:

@@ -40,6 +40,7 @@ RECIPES = {
     "cover.mp3": f"-f lavfi -i {TONE}:duration=2 -i {{photo.jpg}} -map 0 -map 1 -c:v copy -disposition:v attached_pic",
     "short.mp4": f"-f lavfi -i {PICTURE}:duration=0.2 -f lavfi -i {TONE}:duration=0.2 {X264} -c:a aac",
     "long.mp4": f"-f lavfi -i color=size=32x32:rate=5:duration=65 -f lavfi -i {TONE}:duration=65 {X264} -c:a aac",
+    "huge.mkv": "-f lavfi -i color=size=4200x100:duration=1 -c:v libx264 -preset ultrafast",
     "huge.png": "-f lavfi -i color=size=4200x100 -frames:v 1",
 }
 

@@ -18,6 +18,7 @@ import soundfile
 from PIL import Image
 
 from demo.clips import Clip, gallery, read_clip
+from demo.media import pictures
 from demo.splice import looped
 from demo.vocabulary import plain
 from models.omni import SAMPLE_RATE, McGurkError
@@ -189,12 +190,12 @@ def _turn(items: list[Item], turn: int, seed: str) -> Item:
 
 def _photograph(path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as image:
-            image = image.convert("RGB")
-            image.thumbnail((MAX_SIDE, MAX_SIDE))
-            return np.asarray(image)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise McGurkError(f"The picture {path.name!r} can't be read: {error}.") from error
+        with path.open("rb") as opened:
+            return pictures.photograph(opened, MAX_SIDE)
+    except OSError as error:
+        raise McGurkError(f"The picture {path.name!r} can't be read: {error.strerror}.") from error
+    except McGurkError as error:
+        raise McGurkError(str(error).replace("{name}", repr(path.name))) from error
 
 
 def _recording(path: Path) -> np.ndarray:
