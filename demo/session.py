@@ -27,7 +27,8 @@ from demo.memory import Kept, trim
 from demo.questions import Question
 from demo.state import UPLOAD, State, from_query
 from demo.turns import Turns, Wait
-from models.omni import Attention, Kind, McGurkError, OmniModel, Steering, Stimulus, never
+from models.interventions import Intervention, Look
+from models.omni import Attention, McGurkError, OmniModel, Stimulus, never
 
 # bytes kept: 5-10 s of sampled frames are about 7 MB, 60 s up to 72 MB; both answers with their attention 1 to 6 MB
 CLIPS, SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000, 160_000_000
@@ -261,7 +262,7 @@ class Lab:
             self._asked.put(session, asked)
         return asked
 
-    def steer(self, session: str, steering: Steering) -> tuple[Comparison, Comparison]:
+    def steer(self, session: str, steering: Intervention) -> tuple[Comparison, Comparison]:
         """(the last comparison, the same question asked again under an intervention). Raises McGurkError."""
         asked = self._last(session)
         original = asked.comparison
@@ -322,15 +323,15 @@ def other_question(question: Question) -> Question:
     return questions.question("see" if question.kind == "hear" else "hear", question.options)
 
 
-def steering_of(picture: float, sound: float, text: float, first: int, last: int, layers: int) -> Steering:
+def steering_of(picture: float, sound: float, text: float, first: int, last: int, layers: int) -> Look:
     """An intervention on the attention paid to picture, sound and injected text: factors, in layers first..last.
 
     Raises McGurkError for layers that do not exist.
     """
     if not 0 <= first <= last < layers:
         raise McGurkError(f"There are no layers {first} to {last}: choose from 0 to {layers - 1}, the first one first.")
-    gains = {Kind.VIDEO: picture, Kind.AUDIO: sound, Kind.INJECTED: text}
-    return Steering({kind: gain for kind, gain in gains.items() if gain != 1.0}, layers=(first, last + 1))
+    window = None if (first, last + 1) == (0, layers) else (first, last + 1)
+    return Look(float(picture), float(sound), float(text), window)
 
 
 def _done(clip: Clip, conflict: Conflict, other: Clip | None) -> tuple[Stimulus, tuple[str, ...], str]:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from models.interventions import Cut, Intervention, Look
+from models.interventions.intervention import KIND_OF, PICTURE, SOUND
 from models.omni import (
     ALIGNED,
     BASE,
@@ -21,7 +23,6 @@ from models.omni import (
     Kind,
     OmniModel,
     Receipt,
-    Steering,
     Stimulus,
     TokenMap,
     never,
@@ -55,18 +56,22 @@ class FakeModel(OmniModel):
         *,
         adapters: Sequence[str] | None = None,
         attention: bool = True,
-        steering: Steering | None = None,
+        steering: Intervention | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
-        steering = steering or Steering()
+        gone = steering.silenced() if steering else frozenset()
+        done = {}
+        if steering:
+            done = {"id": steering.id, "what": steering.says(), "layers": list(range(self.layers)), "rows": "all"}
+            done |= {"extra passes": 0, "notes": []}
         for adapter in adapters or self.adapters:
             started = time.perf_counter()
             for _ in range(STEPS):
                 unless(stop)
                 time.sleep(self.delay / STEPS)
-            text = " ".join(_belief(encoded, question, options, adapter, steering).split()[:max_new_tokens])
+            text = " ".join(_belief(encoded, question, options, adapter, gone).split()[:max_new_tokens])
             tokens = _tokens(encoded, question, system or "You watch and listen.", text)
             rows = _rows(tokens, adapter, question, steering, self.layers, self.heads) if attention else None
             scores = np.array([4.0 if option == text else len(option) % 3 / 2 for option in options])
@@ -77,7 +82,7 @@ class FakeModel(OmniModel):
                     text,
                     dict(zip(options, odds.tolist(), strict=True)),
                     Attention(rows, tokens) if attention else None,
-                    _receipt(self.name, adapter, encoded, tokens),
+                    _receipt(self.name, adapter, encoded, tokens, done),
                     time.perf_counter() - started,
                     {
                         "picture": [(encoded.seen, 0.9)] if encoded.seen else [],
@@ -93,9 +98,9 @@ def _asked(question: str) -> tuple[bool, bool]:
     return bool(words & SEES), bool(words & HEARS)
 
 
-def _belief(stimulus: Stimulus, question: str, options: Sequence[str], adapter: str, steering: Steering) -> str:
-    seen = None if stimulus.frames is None or steering.gains.get(Kind.VIDEO) == 0 else stimulus.seen
-    heard = None if stimulus.waveform is None or steering.gains.get(Kind.AUDIO) == 0 else stimulus.heard
+def _belief(stimulus: Stimulus, question: str, options: Sequence[str], adapter: str, gone: frozenset) -> str:
+    seen = None if stimulus.frames is None or PICTURE in gone else stimulus.seen
+    heard = None if stimulus.waveform is None or SOUND in gone else stimulus.heard
     about_picture, about_sound = _asked(question)
     if set(options) == {"yes", "no"}:
         return "yes" if adapter == BASE or seen == heard else "no"
@@ -129,7 +134,9 @@ def _tokens(stimulus: Stimulus, question: str, system: str, answer: str) -> Toke
     return TokenMap(kinds, pieces, video, audio, grid, frame_times, np.arange(len(listed)) == 0)
 
 
-def _rows(tokens: TokenMap, adapter: str, question: str, steering: Steering, layers: int, heads: int) -> np.ndarray:
+def _rows(
+    tokens: TokenMap, adapter: str, question: str, steering: Intervention | None, layers: int, heads: int
+) -> np.ndarray:
     """A blob that crosses the picture, a bump of sound, a heavy first token, and noise seeded by the question."""
     rng = np.random.default_rng(zlib.crc32(f"{adapter} {question}".encode()))
     pull = np.array([PULL.get(kind, 2.0) for kind in tokens.kinds])
@@ -140,8 +147,12 @@ def _rows(tokens: TokenMap, adapter: str, question: str, steering: Steering, lay
     see, hear = _asked(question) if adapter == ALIGNED else (True, False)
     pull = np.where(of_video, pull * (0.2 + blob * (4 if see else 1)), pull)
     pull = np.where(of_audio, pull * (0.2 + bump * (8 if hear else 1)), pull)
-    pull = np.where(tokens.sinks, pull.sum(), pull) * [steering.gains.get(kind, 1.0) for kind in tokens.kinds]
-    pull[list(steering.blocked)] = 0.0
+    pull = np.where(tokens.sinks, pull.sum(), pull)
+    for name, kind in KIND_OF.items() if steering else ():
+        gain = getattr(steering, name, 1.0) if isinstance(steering, Look) else float(name not in steering.silenced())
+        pull[tokens.positions(kind)] *= gain
+    if isinstance(steering, Cut):
+        pull[list(steering.region)] = 0.0
     generated = tokens.kinds.count(Kind.GENERATED)
     first = len(tokens) - generated - 1  # the last position of the prompt
     visible = np.arange(len(tokens)) <= np.arange(first, first + generated + 1)[:, None]
@@ -149,7 +160,7 @@ def _rows(tokens: TokenMap, adapter: str, question: str, steering: Steering, lay
     return (rows / rows.sum(-1, keepdims=True)).astype(np.float16)
 
 
-def _receipt(model: str, adapter: str, stimulus: Stimulus, tokens: TokenMap) -> Receipt:
+def _receipt(model: str, adapter: str, stimulus: Stimulus, tokens: TokenMap, done: dict) -> Receipt:
     frames, sound = stimulus.frames, stimulus.waveform
     prompt = " ".join(
         p.strip() for p, k in zip(tokens.pieces, tokens.kinds, strict=True) if p and k is not Kind.GENERATED
@@ -169,4 +180,5 @@ def _receipt(model: str, adapter: str, stimulus: Stimulus, tokens: TokenMap) -> 
         "greedy",
         0,
         {"numpy": np.__version__},
+        intervention=done,
     )

@@ -10,11 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.wording import ALTERNATIVE, GROUNDING
+
+if TYPE_CHECKING:
+    from models.interventions import Intervention
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
 NAME_TOKENS, SENTENCE_TOKENS = 24, 96  # of an answer, at most: one of several options, or free
@@ -167,6 +170,8 @@ class Receipt:
     seed: int
     versions: dict[str, str]
     notes: tuple[str, ...] = ()  # anything that was trimmed, resampled or left out
+    intervention: dict[str, Any] = field(default_factory=dict)
+    # what was done to the attention: {"id", "what", "layers", "rows" ("all" or "last"), "extra passes", "notes"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,24 +185,6 @@ class Answer:
     seconds: float
     perceived: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     # what the encoders alone recognised: {"picture": [(class name, score)...], "sound": [...]}
-
-
-@dataclass(frozen=True)
-class Steering:
-    """An intervention on the text layers' attention, applied before the softmax.
-
-    gains: factor on the attention weight of every token of a kind, e.g. {Kind.AUDIO: 0.0}. 0 knocks
-    the kind out, 1 leaves it, above 1 boosts it.
-    blocked: further positions that no later position may look at.
-    layers: (first, last + 1) text layers it applies to; None: all.
-    """
-
-    gains: dict[Kind, float] = field(default_factory=dict)
-    blocked: tuple[int, ...] = ()
-    layers: tuple[int, int] | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.blocked) or any(gain != 1.0 for gain in self.gains.values())
 
 
 class OmniModel(ABC):
@@ -227,7 +214,7 @@ class OmniModel(ABC):
         *,
         adapters: Sequence[str] | None = None,
         attention: bool = True,
-        steering: Steering | None = None,
+        steering: Intervention | None = None,
         max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,
@@ -237,9 +224,32 @@ class OmniModel(ABC):
         question: the whole question as asked, its options written into it.
         options: texts to score by their full log-probability after the prompt.
         adapters: which of self.adapters, default all. system: another system prompt.
+        steering: an intervention (models/interventions/); the receipt says what it did. Raises McGurkError where it
+        can't be done.
         max_new_tokens: of the answer, which ends earlier where the model ends it; None: see longest_answer().
         stop: asked between passes and between tokens (see unless()); once it is true, Stopped is raised.
         """
+
+    def sweep(
+        self,
+        encoded: Any,
+        question: str,
+        options: Sequence[str],
+        interventions: Sequence[Intervention],
+        *,
+        adapters: Sequence[str] | None = None,
+        stop: Callable[[], bool] = never,
+    ) -> Iterator[tuple[str, int, dict[str, float]]]:
+        """Yield (adapter, place, probability of each option) under each of several interventions, as they are ready.
+
+        place: which of `interventions`. Closing the generator stops it, as `stop` does (see answer()). A backend that
+        can answer many at once does.
+        """
+        for adapter in adapters or self.adapters:
+            for place, steering in enumerate(interventions):
+                how = {"adapters": (adapter,), "attention": False, "max_new_tokens": 1, "stop": stop}
+                [(_, answer)] = self.answer(encoded, question, options, steering=steering, **how)
+                yield adapter, place, answer.options
 
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
         """Encode and answer in one call: {adapter: Answer}."""

@@ -1,14 +1,14 @@
-"""Attention rows, caught inside a registered attention function while it runs; interventions there too.
+"""Attention rows, caught inside a registered attention function while it runs; interventions reach in there too.
 
 The function calls SDPA for the output and computes softmax(q K^T) for one query row only: the last of
 each forward pass, in the text layers, while a Recorder is active. Nothing of size T x T is kept. Knows
-queries and keys. Does not know which positions are frames, sound or words (TokenMap does), nor which
-interventions there are (models/steer.py).
+queries, keys and values, and does what is asked of them (models/asks.py). Does not know which positions are frames,
+sound or words (TokenMap does), nor which interventions there are (models/interventions/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -19,10 +19,12 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from models.asks import BLOCK, Asks, Edit, Steered, causal
+
 PROBE = "mcgurk_probe"  # the name to load a model with: attn_implementation=PROBE
 
 _recorder: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
-_steer: ContextVar[Masks | None] = ContextVar("steer", default=None)
+_steered: ContextVar[Steered | None] = ContextVar("steered", default=None)
 
 
 class Recorder:
@@ -36,19 +38,9 @@ class Recorder:
         self.passes: list[list[Tensor]] = [[] for _ in layers]  # per layer, per pass: batch x heads x keys
         self._leaving: list[tuple[int, Tensor]] = []  # (layer, row) of a pass that is not over
 
-    def note(self, module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, scaling: float) -> None:
-        """Compute and keep softmax(q K^T) of the last query row; grouped-query attention is expanded here."""
-        layer = self.index.get(id(module))
-        if layer is None:
-            return
-        batch, heads, _, width = query.shape
-        groups = key.shape[1]
-        row = query[:, :, -1].reshape(batch, groups, heads // groups, width).float()
-        scores = (row @ key.float().transpose(-1, -2) * scaling).reshape(batch, heads, -1)
-        if mask is not None:
-            last = mask[..., -1, : scores.shape[-1]].expand(batch, heads if mask.shape[1] > 1 else 1, -1)
-            scores = scores.masked_fill(~last, -torch.inf) if last.dtype == torch.bool else scores + last.float()
-        self._keep(layer, scores.softmax(-1).detach())
+    def note(self, layer: int, weights: Tensor) -> None:
+        """Keep a pass' last row, batch x heads x 1 x keys."""
+        self._keep(layer, weights[:, :, 0].detach())
 
     def _keep(self, layer: int, row: Tensor) -> None:
         """Rows leave an accelerator once a pass, together and as float16: there they would take GBs."""
@@ -76,27 +68,6 @@ class Recorder:
         return rows
 
 
-class Masks:
-    """Masks with a bias added. Layers that are given the same mask and bias share one: it is as large as T x T."""
-
-    def __init__(self, bias: Callable[[nn.Module, int, torch.device], Tensor | None]):
-        self.bias = bias
-        self._made: tuple = ()  # (mask given, bias row, queries, keys, mask made) of the layer before
-
-    def of(self, module: nn.Module, mask: Tensor | None, query: Tensor, keys: int) -> Tensor | None:
-        """The mask for one layer's attention."""
-        row, queries = self.bias(module, keys, query.device), query.shape[2]
-        if row is None:
-            return mask
-        if self._made:
-            given, before, *sizes, made = self._made
-            if given is mask and before is row and sizes == [queries, keys]:
-                return made
-        self._made = ()  # let go of the last one before the next is made
-        self._made = (mask, row, queries, keys, made := _steered(mask, row, query, keys))
-        return made
-
-
 @contextmanager
 def recording(layers: list[nn.Module]) -> Iterator[Recorder]:
     """Record the forward passes run inside."""
@@ -119,44 +90,87 @@ def paused() -> Iterator[None]:
 
 
 @contextmanager
-def steering(bias: Callable[[nn.Module, int, torch.device], Tensor | None] | None) -> Iterator[None]:
-    """Apply an additive bias on attention scores inside.
-
-    bias(module, keys, device) -> float32, what is added to the score of each key before the softmax, or None. The same
-    for every query; a position's look at itself is left alone.
-    """
-    token = _steer.set(None if bias is None else Masks(bias))
+def steering(*asks: Asks | None) -> Iterator[None]:
+    """Do inside what is asked: of every row of a batch, or, where several are given, of each its own; None: nothing."""
+    token = _steered.set(Steered(asks) if asks and asks[0] is not None else None)
     try:
         yield
     finally:
-        _steer.reset(token)
+        _steered.reset(token)
 
 
 def probed_attention(module, query, key, value, attention_mask, scaling=None, **kwargs):
-    """SDPA that a Recorder can watch and a bias can steer; a drop-in attention function of transformers."""
-    masks, recorder = _steer.get(), _recorder.get()
-    if masks is not None:
-        attention_mask = masks.of(module, attention_mask, query, key.shape[2])
-    if recorder is not None:
-        recorder.note(module, query, key, attention_mask, scaling or query.shape[-1] ** -0.5)
-    return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-
-
-def _steered(mask: Tensor | None, row: Tensor, query: Tensor, keys: int) -> Tensor:
-    """The mask with a row of biases added, in the model's dtype; without a mask the causal one is made explicit."""
-    queries, least = query.shape[2], torch.finfo(query.dtype).min
-    if mask is None:
-        made = torch.full((1, 1, queries, keys), least, dtype=query.dtype, device=query.device).triu_(
-            keys - queries + 1
-        )
-    elif mask.dtype == torch.bool:
-        made = torch.zeros(mask.shape, dtype=query.dtype, device=query.device).masked_fill_(~mask, least)
+    """SDPA that a Recorder can watch and an intervention can reach into; an attention function of transformers."""
+    steered, recorder = _steered.get(), _recorder.get()
+    scale = scaling or query.shape[-1] ** -0.5
+    layer = None if steered is None else steered.index.get(id(module))
+    edits: list = []
+    if layer is not None:
+        attention_mask = steered.mask(layer, attention_mask, query, key.shape[2])
+        edits = list(steered.each("edits", layer, len(query)))
+    if recorder is not None and (watched := recorder.index.get(id(module))) is not None:
+        recorder.note(watched, _last_row(query, key, attention_mask, scale, edits, layer))
+    if layer is not None:
+        key, value = steered.values(layer, key, value, query.shape[1])
+    if key.shape[1] == query.shape[1] and getattr(module, "num_key_value_groups", 1) > 1:
+        output = _plain(query, key, value, attention_mask, scale)
     else:
-        made = mask.to(query.dtype, copy=True)
-    itself = made.diagonal(keys - queries, -2, -1).clone()
-    made.add_(row.to(query.dtype)).clamp_(min=least)
-    made.diagonal(keys - queries, -2, -1).copy_(itself)
-    return made
+        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    if layer is not None:
+        for rows, edit in edits:
+            _edit(output[rows], edit, layer, query[rows], key[rows], value[rows], _of(attention_mask, rows), scale)
+        start = key.shape[2] - query.shape[2]
+        for rows, change in steered.each("outputs", layer, len(query)):
+            output[rows] = change(output[rows], start, layer)
+    return output, None
+
+
+def _plain(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """SDPA of as many keys as query heads: batch x queries x heads x width."""
+    if mask is None and query.shape[2] > 1:
+        mask = causal(key.shape[2] - query.shape[2], key.shape[2], key.shape[2], query.device)[None, None]
+    attended = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    return attended.transpose(1, 2).contiguous()
+
+
+def _edit(output: Tensor, edit: Edit, layer: int, query, key, value, mask: Tensor | None, scale: float) -> None:
+    """Write into `output` (batch x queries x heads x width) what the edited rows read."""
+    queries, keys, heads = query.shape[2], key.shape[2], query.shape[1]
+    start = keys - queries
+    spoken = value.repeat_interleave(heads // value.shape[1], 1).float()
+    for at in range(max(edit.first - start, 0), queries, BLOCK):
+        stop = min(at + BLOCK, queries)
+        weights = edit.weigh(scores(query, key, mask, scale, at, stop), start + at, layer)
+        output[:, at:stop] = (weights @ spoken).transpose(1, 2).to(output.dtype)
+
+
+def _last_row(query, key, mask: Tensor | None, scale: float, edits: list, layer: int | None) -> Tensor:
+    """Weights of the last query row, edited where they are: float32, batch x heads x 1 x keys."""
+    last = scores(query, key, mask, scale, query.shape[2] - 1, query.shape[2])
+    weights, position = last.softmax(-1), key.shape[2] - 1
+    for rows, edit in edits:
+        if position >= edit.first:
+            weights[rows] = edit.weigh(last[rows], position, layer)
+    return weights
+
+
+def scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float, first: int, last: int) -> Tensor:
+    """float32, batch x heads x (last - first) x keys of the query rows first..last, the mask in it, closed at -inf."""
+    batch, heads, queries, width = query.shape
+    groups, keys = key.shape[1], key.shape[2]
+    rows = query[:, :, first:last].reshape(batch, groups, heads // groups, last - first, width).float()
+    found = (rows @ key.float().transpose(-1, -2)[:, :, None] * scale).reshape(batch, heads, last - first, keys)
+    start = keys - queries
+    if mask is None:
+        return found.masked_fill(~causal(start + first, start + last, keys, query.device), -torch.inf)
+    mask = mask[..., first:last, :keys]
+    if mask.dtype == torch.bool:
+        return found.masked_fill(~mask, -torch.inf)
+    return (found + mask.float()).masked_fill(mask <= torch.finfo(mask.dtype).min, -torch.inf)
+
+
+def _of(mask: Tensor | None, rows: slice) -> Tensor | None:
+    return mask if mask is None or len(mask) == 1 else mask[rows]
 
 
 AttentionInterface.register(PROBE, probed_attention)

@@ -27,6 +27,7 @@ import numpy as np
 import soundfile
 
 from models import wording
+from models.interventions import Intervention
 from models.omni import (
     BASE,
     SAMPLE_RATE,
@@ -34,7 +35,6 @@ from models.omni import (
     McGurkError,
     OmniModel,
     Receipt,
-    Steering,
     Stimulus,
     longest_answer,
     never,
@@ -129,7 +129,7 @@ class ServerModel(OmniModel):
         *,
         adapters: Sequence[str] | None = None,
         attention: bool = True,
-        steering: Steering | None = None,
+        steering: Intervention | None = None,
         max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -72,14 +73,50 @@ class LogFile(TrainerCallback):
             file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
 
+def whole_checkpoint(runs: Path) -> Path | None:
+    """The newest checkpoint of a run that was written to its end; None if there is none.
+
+    The Trainer writes its state last, so that a checkpoint without one was cut off by a kill. It is removed, and what
+    the log says of later steps, which will be made again, is taken out.
+    """
+    found, step, first = None, 0, os.environ.get("RANK", "0") == "0"  # of several processes
+    for folder in sorted(runs.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2])):
+        try:
+            step = int(json.loads((folder / "trainer_state.json").read_text("utf-8"))["global_step"])
+            found = folder
+        except (OSError, ValueError, KeyError):
+            if first:
+                shutil.rmtree(folder, ignore_errors=True)
+    log = runs / "log.jsonl"
+    if first and log.is_file():
+        lines = [line for line in log.read_text("utf-8").splitlines(keepends=True) if _logged(line, step)]
+        unfinished = log.with_name(f".{log.name}")
+        unfinished.write_text("".join(lines), "utf-8")
+        os.replace(unfinished, log)
+    return found
+
+
+def _logged(line: str, step: int) -> bool:
+    """Whether a line of the log is whole, and about a step no later than `step`."""
+    try:
+        return line.endswith("\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError):
+        return False
+
+
 def write(model, adapter: str, folder: Path) -> None:
-    """Save what was trained: exact float32 for resuming, bfloat16 for shipping."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Save what was trained: exact float32 for resuming, bfloat16 for shipping. A file appears whole or not at all."""
+    unfinished = folder / ".unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     trained = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
-    save_file(trained, folder / "trained.safetensors")
-    checkpoint.save_adapter(model, adapter, folder)
+    save_file(trained, unfinished / "trained.safetensors")
+    checkpoint.save_adapter(model, adapter, unfinished)
     state = checkpoint.projector_state(model.get_base_model())
-    save_file({k: v.to(torch.bfloat16).contiguous() for k, v in state.items()}, folder / checkpoint.PROJECTOR)
+    save_file({k: v.to(torch.bfloat16).contiguous() for k, v in state.items()}, unfinished / checkpoint.PROJECTOR)
+    for path in unfinished.iterdir():
+        os.replace(path, folder / path.name)
+    unfinished.rmdir()
 
 
 def prepare(course: str, folder: Path, dtype: torch.dtype, attention: str = "sdpa"):
@@ -157,8 +194,8 @@ def train(options: argparse.Namespace) -> None:
         adapter=options.course, attention_loss=options.attention_loss, callbacks=[LogFile(options.runs / "log.jsonl")],
     )  # fmt: skip
     options.runs.mkdir(parents=True, exist_ok=True)
-    resume = any(options.runs.glob("checkpoint-*")) and not options.restart
-    trainer.train(resume_from_checkpoint=resume)
+    resume = None if options.restart else whole_checkpoint(options.runs)
+    trainer.train(resume_from_checkpoint=resume and str(resume))
     if trainer.is_world_process_zero():
         write(model, options.course, options.runs)
         print(f"Written to {options.runs}", file=sys.stderr)

@@ -69,6 +69,8 @@ def fetch(name: str) -> Path:
         )
     cache_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(str(cache_folder() / f"{part.name}.lock")):
+        for left in cache_folder().glob(f".{part.name}-*"):  # by a first run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         if not folder.exists():
             _make(part, folder)
     return folder

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import TypeVar
 
+from models.interventions import Intervention
 from models.omni import Answer, McGurkError, OmniModel, Stimulus, longest_answer, never, unless
 from models.qwen_omni.family import media_tokens
 
@@ -79,7 +80,17 @@ class Borrower(OmniModel):
                 prompt_tokens(stimulus, question), longest_answer(options, how.get("max_new_tokens")), answers
             )
 
-        self._lend = gpu(seconds)(lend)
+        def lend_sweep(stimulus: Stimulus, question: str, options: tuple, ways: list, how: dict) -> Iterator:
+            try:
+                yield from model.sweep(model.encode(stimulus), question, options, ways, **how)
+            except McGurkError as error:
+                yield error
+
+        def seconds_of_sweep(stimulus: Stimulus, question: str, options: tuple, ways: list, how: dict) -> float:
+            answers = len(ways) * len(how.get("adapters") or model.adapters)
+            return estimate(prompt_tokens(stimulus, question), 0, answers)
+
+        self._lend, self._lend_sweep = gpu(seconds)(lend), gpu(seconds_of_sweep)(lend_sweep)
 
     def encode(self, stimulus: Stimulus) -> Stimulus:
         return stimulus
@@ -90,6 +101,24 @@ class Borrower(OmniModel):
         """See OmniModel.answer. Another process can't be asked to stop: it is asked between two answers."""
         unless(stop)
         for given in self._lend(encoded, question, tuple(options), how):
+            if isinstance(given, McGurkError):
+                raise given
+            yield given
+            unless(stop)
+
+    def sweep(
+        self,
+        encoded: Stimulus,
+        question: str,
+        options: Sequence[str],
+        interventions: Sequence[Intervention],
+        *,
+        stop: Callable[[], bool] = never,
+        **how,
+    ) -> Iterator[tuple[str, int, dict[str, float]]]:
+        """See OmniModel.sweep. It is asked to stop between what arrives."""
+        unless(stop)
+        for given in self._lend_sweep(encoded, question, tuple(options), list(interventions), how):
             if isinstance(given, McGurkError):
                 raise given
             yield given

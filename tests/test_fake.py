@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.fake import ABSTAIN, FakeModel
-from models.omni import ALIGNED, BASE, Kind, Steering, Stimulus, without_generated
+from models.interventions import Look
+from models.omni import ALIGNED, BASE, Kind, Stimulus, without_generated
 
 OPTIONS = ("dog", "rain", "cello", ABSTAIN)
 
@@ -64,7 +65,7 @@ def test_missing_modality_has_no_tokens_and_aligned_abstains(stimulus):
 
 
 def test_steering_takes_a_kind_away(stimulus):
-    steered = FakeModel().ask(stimulus, "What do you hear?", OPTIONS, steering=Steering({Kind.AUDIO: 0.0}))[ALIGNED]
+    steered = FakeModel().ask(stimulus, "What do you hear?", OPTIONS, steering=Look(sound=0.0))[ALIGNED]
     assert steered.text == ABSTAIN
     assert steered.attention.rows[..., steered.attention.tokens.positions(Kind.AUDIO)].max() == 0
 

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig
 
+from models.interventions import Look
 from models.mini.configuration import MiniConfig
 from models.mini.modelling import MiniForConditionalGeneration
 from models.mini.processing import Segment, reply
-from models.omni import ALIGNED, BASE, SAMPLE_RATE, Kind, McGurkError, Steering, Stimulus, Stopped
+from models.omni import ALIGNED, BASE, SAMPLE_RATE, Kind, McGurkError, Stimulus, Stopped
 
 RNG = np.random.default_rng(0)
 HEAR = "What do you hear in the audio?"
@@ -159,10 +160,10 @@ def test_silence_and_no_sound_are_different_stimuli(mini, stimulus):
 
 @pytest.mark.mini
 def test_a_knocked_out_modality_is_not_looked_at(mini, stimulus):
-    answer = mini.ask(stimulus, HEAR, adapters=[BASE], steering=Steering({Kind.VIDEO: 0.0}))[BASE]
+    answer = mini.ask(stimulus, HEAR, adapters=[BASE], steering=Look(picture=0.0))[BASE]
     at = answer.attention.tokens.positions(Kind.VIDEO)
     assert (answer.attention.rows[..., at] == 0).all()
-    unchanged = mini.ask(stimulus, HEAR, adapters=[BASE], steering=Steering({Kind.VIDEO: 1.0}))[BASE]
+    unchanged = mini.ask(stimulus, HEAR, adapters=[BASE], steering=Look(picture=1.0))[BASE]
     assert unchanged.attention.rows[..., at].max() > 0
 
 
@@ -258,5 +259,6 @@ def test_an_answer_is_left_off_between_two_passes_or_tokens(mini, looks):
         list(mini.answer(encoded, "What do you see?", stop=stop))
     assert len(looked) == looks  # at once, not one pass later
     unhurried = dict(mini.answer(encoded, "What do you see?"))
-    fresh = dict(mini.answer(encoded, "What do you see?", steering=Steering({Kind.AUDIO: 1.0})))
+    mini._prefixes.clear()
+    fresh = dict(mini.answer(encoded, "What do you see?"))
     assert [unhurried[name].text for name in unhurried] == [fresh[name].text for name in fresh]

@@ -4,9 +4,11 @@ import pytest
 import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
-from models.omni import Kind, McGurkError, Steering, TokenMap
+from models.interventions import Cut, Exit, Look
+from models.interventions.cut import EVERYTHING, REGION
+from models.interventions.reading import Reader
+from models.omni import Kind, McGurkError, TokenMap
 from models.probe import PROBE, paused, recording, steering
-from models.steer import bias_for
 
 LENGTH, STEPS = 23, 4
 
@@ -118,18 +120,33 @@ def tokens() -> TokenMap:
     return TokenMap(kinds, ("",) * LENGTH, empty, empty[:, :2], (0, 0, 0), empty[:0, 0], empty[:, 0] > 0)
 
 
-def steered(model, ids, what: Steering, steps=STEPS):
-    with recording(layers(model)) as recorder, steering(bias_for(what, tokens(), layers(model))):
+class OfLlama(Reader):
+    """A prompt in front of a bare Llama, which is read elsewhere."""
+
+    def __init__(self, model):
+        self.model, self.tokens, self.heads = "llama", tokens(), 4
+        self.attention, self.blocks = layers(model), model.model.layers
+
+    def less(self, without, stand_in="removed"):
+        raise NotImplementedError
+
+    read = read_many = shares = less
+
+
+def steered(model, ids, what, steps=STEPS):
+    asks = [one.plan(OfLlama(model)).asks for one in (what if isinstance(what, list) else [what])]
+    with recording(layers(model)) as recorder, steering(*asks):
         logits, _ = run(model, ids, steps)
     return logits, recorder
 
 
 def test_a_knocked_out_kind_weighs_exactly_nothing(kv_heads, ids):
-    logits, recorder = steered(build(PROBE, kv_heads), ids, Steering({Kind.AUDIO: 0.0}, blocked=(2,)))
-    for layer in recorder.passes:
-        for row in layer:
-            assert row[..., 13:18].max() == 0 and row[..., 2].max() == 0
-            torch.testing.assert_close(row.sum(-1), torch.ones(2, 4))
+    for what, gone in ((Look(sound=0.0), slice(13, 18)), (Cut(REGION, EVERYTHING, region=(2,)), slice(2, 3))):
+        logits, recorder = steered(build(PROBE, kv_heads), ids, what)
+        for layer in recorder.passes:
+            for row in layer:
+                assert row[..., gone].max() == 0
+                torch.testing.assert_close(row.sum(-1), torch.ones(2, 4))
     plain, _ = run(build(PROBE, kv_heads), ids)
     assert not torch.allclose(logits, plain)
 
@@ -138,22 +155,33 @@ def test_what_is_knocked_out_everywhere_might_as_well_not_be_there(ids):
     """Positions may look at themselves, so only what stands behind the knocked-out tokens is unmoved by them."""
     changed = ids.clone()
     changed[:, 13:18] = (ids[:, 13:18] + 7) % 49 + 1
-    one, other = (steered(build(PROBE), given, Steering({Kind.AUDIO: 0.0}))[0] for given in (ids, changed))
+    one, other = (steered(build(PROBE), given, Look(sound=0.0))[0] for given in (ids, changed))
     torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
-def test_gain_one_and_nothing_blocked_change_nothing(ids):
+def test_nothing_asked_for_changes_nothing(ids):
     model = build(PROBE)
     plain, _ = run(model, ids)
-    assert bias_for(Steering({Kind.AUDIO: 1.0, Kind.VIDEO: 1.0}), tokens(), layers(model)) is None
-    assert bias_for(None, tokens(), layers(model)) is None
+    assert not Look() and not Look(layers=(0, 1)) and Look(sound=0.5)
     with steering(None):
         assert torch.equal(run(model, ids)[0], plain)
+    last_exit, _ = steered(model, ids, Exit("sound", 2))
+    assert torch.equal(last_exit, plain)  # after the last layer
+
+
+def test_the_rows_of_a_batch_can_be_steered_each_its_own_way(ids):
+    same = ids[:1].expand(2, -1)
+    ways = [Look(sound=0.0, layers=(1, 2)), Look(picture=3.0)]
+    together, recorder = steered(build(PROBE), same, ways, steps=1)
+    for row, way in enumerate(ways):
+        alone, of_it = steered(build(PROBE), ids[:1], way, steps=1)
+        torch.testing.assert_close(together[:, row : row + 1], alone, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(recorder.passes[2][0][row], of_it.passes[2][0][0], atol=1e-5, rtol=1e-5)
 
 
 def test_a_gain_is_a_factor_on_the_weights_before_they_are_shared_out(ids):
-    _, plain = steered(build(PROBE), ids, Steering({Kind.AUDIO: 1.0}), steps=1)
-    _, louder = steered(build(PROBE), ids, Steering({Kind.AUDIO: 3.0}, layers=(0, 1)), steps=1)
+    _, plain = steered(build(PROBE), ids, Look(sound=1.0), steps=1)
+    _, louder = steered(build(PROBE), ids, Look(sound=3.0, layers=(0, 1)), steps=1)
     before, after = plain.passes[0][0], louder.passes[0][0]
     weighted = before.clone()
     weighted[..., 13:18] *= 3
@@ -161,13 +189,17 @@ def test_a_gain_is_a_factor_on_the_weights_before_they_are_shared_out(ids):
 
 
 def test_steering_stays_in_its_layers(ids):
-    _, recorder = steered(build(PROBE), ids, Steering({Kind.VIDEO: 0.0}, layers=(1, 2)))
+    _, recorder = steered(build(PROBE), ids, Look(picture=0.0, layers=(1, 2)))
     assert [float(layer[0][..., 4:13].max()) > 0 for layer in recorder.passes] == [True, False, True]
 
 
 def test_impossible_steering_is_refused(ids):
     model = build(PROBE)
-    with pytest.raises(McGurkError, match="factor"):
-        bias_for(Steering({Kind.AUDIO: -1.0}), tokens(), layers(model))
+    with pytest.raises(McGurkError, match="from 0 to 100"):
+        Look(sound=-1.0)
     with pytest.raises(McGurkError, match="not in the prompt"):
-        bias_for(Steering(blocked=(LENGTH,)), tokens(), layers(model))
+        steered(model, ids, Cut(REGION, EVERYTHING, region=(LENGTH,)))
+    with pytest.raises(McGurkError, match="no injected text"):
+        steered(model, ids, Look(text=0.0))
+    with pytest.raises(McGurkError, match="no layers 1 to 3"):
+        steered(model, ids, Look(sound=0.0, layers=(1, 4)))

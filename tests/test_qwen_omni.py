@@ -15,7 +15,8 @@ from demo.maps import audio_map, shares, video_map
 from demo.maps import weights as mean_weights
 from models import probe, registry
 from models.adapters import read_adapter
-from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering
+from models.interventions import Look
+from models.omni import ALIGNED, BASE, Kind, McGurkError
 from models.probe import recording
 from models.qwen_omni import RELEASES, QwenOmni, load, why_not
 from models.qwen_omni.backend import border_sinks
@@ -260,7 +261,7 @@ def test_a_knocked_out_kind_gets_no_attention_and_gain_one_changes_nothing(model
     stimulus = tiny_omni.stimulus()
     plain, same, deaf = (
         model.ask(stimulus, QUESTION, OPTIONS, max_new_tokens=2, steering=s)[BASE]
-        for s in (None, Steering({Kind.VIDEO: 1.0}, blocked=()), Steering({Kind.AUDIO: 0.0}))
+        for s in (None, Look(picture=1.0), Look(sound=0.0))
     )
     assert plain.options == same.options and (plain.attention.rows == same.attention.rows).all()
     at = deaf.attention.tokens.positions(Kind.AUDIO)
@@ -384,7 +385,7 @@ def test_steering_makes_one_mask_a_prefill_in_the_models_dtype(model, monkeypatc
     stimulus = tiny_omni.stimulus()
     encoded = model.encode(stimulus)
     monkeypatch.setattr(probe, "sdpa_attention_forward", watched)
-    *_, (_, answer) = model.answer(encoded, QUESTION, max_new_tokens=1, steering=Steering({Kind.AUDIO: 0.5}))
+    *_, (_, answer) = model.answer(encoded, QUESTION, max_new_tokens=1, steering=Look(sound=0.5))
     assert len(masks) == model.layers and {mask.dtype for mask in masks} == {model.dtype}
     assert len({mask.data_ptr() for mask in masks}) == 1
     assert masks[0].shape[-2:] == (len(answer.attention.tokens),) * 2

@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from models import registry, server
-from models.omni import ALIGNED, BASE, Kind, McGurkError, Steering, Stimulus
+from models.interventions import Look
+from models.omni import ALIGNED, BASE, McGurkError, Stimulus
 from models.server import ServerModel, option_shares
 
 OPTIONS = ("dog", "rain", "none of the above")
@@ -259,7 +260,7 @@ def test_pictures_where_no_video_is_taken(chat, stimulus):
 def test_nobody_can_look_or_reach_inside(model, stimulus):
     assert not model.can_look_inside and model.adapters == (BASE,)
     with pytest.raises(McGurkError, match="cannot be steered"):
-        model.ask(stimulus, QUESTION, steering=Steering({Kind.AUDIO: 0.0}))
+        model.ask(stimulus, QUESTION, steering=Look(sound=0.0))
     with pytest.raises(McGurkError, match="no adapter 'aligned'"):
         model.ask(stimulus, QUESTION, adapters=(ALIGNED,))
 

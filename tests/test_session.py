@@ -15,7 +15,8 @@ from demo.pages import answers, cards
 from demo.session import Lab, digest, steering_of
 from demo.state import UPLOAD, State, from_query
 from models.fake import FakeModel
-from models.omni import ALIGNED, BASE, Answer, Kind, McGurkError, Stimulus
+from models.interventions import Look
+from models.omni import ALIGNED, BASE, Answer, McGurkError, Stimulus
 from tests.serving import stand_in_gallery, use_gallery
 
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
@@ -80,7 +81,7 @@ def test_steering_changes_the_answer(lab):
     last(lab.ask("me", SWAP))
     original, steered = lab.steer("me", steering_of(1.0, 0.0, 1.0, 0, 5, 6))
     assert (original.answers[ALIGNED].text, steered.answers[ALIGNED].text) == ("cat", "none of the above")
-    assert steering_of(0.0, 1.0, 1.0, 2, 3, 6).gains == {Kind.VIDEO: 0.0}
+    assert steering_of(0.0, 1.0, 1.0, 2, 3, 6) == Look(picture=0.0, layers=(2, 4))
     with pytest.raises(McGurkError, match="no layers 3 to 2"):
         steering_of(1.0, 1.0, 1.0, 3, 2, 6)
 

@@ -9,6 +9,7 @@ import pytest
 
 from models import registry, zerogpu
 from models.fake import FakeModel
+from models.interventions import Look
 from models.omni import McGurkError, Stimulus
 
 
@@ -66,6 +67,17 @@ def test_a_borrower_answers_as_the_model_does_and_asks_for_enough_seconds(asked)
     assert {name: answer.text for name, answer in lent.items()} == {name: answer.text for name, answer in own.items()}
     assert (model.layers, model.heads, model.adapters) == (FakeModel().layers, FakeModel().heads, FakeModel().adapters)
     assert asked == [zerogpu.estimate(zerogpu.prompt_tokens(stimulus, "What do you hear?"), 24, 2)]
+
+
+def test_a_sweep_is_lent_as_an_answer_is(asked):
+    model = registry.load_model("fake")
+    stimulus = Stimulus(np.zeros((4, 60, 80, 3), np.uint8), 2.0, None, seen="cello")
+    ways = [Look(), Look(picture=0.0)]
+    how = stimulus, "What do you see?", ("cello", "none of the above"), ways
+    lent = list(model.sweep(*how, adapters=("aligned",)))
+    assert lent == list(FakeModel().sweep(*how, adapters=("aligned",))) and len(lent) == 2
+    assert lent[0][2]["cello"] > 0.9 > lent[1][2]["cello"]
+    assert asked == [zerogpu.estimate(zerogpu.prompt_tokens(stimulus, "What do you see?"), 0, 2)]
 
 
 def test_what_a_visitor_can_mend_comes_out_of_the_loan_with_its_sentence(asked):

@@ -25,7 +25,9 @@ from demo.conflicts import Conflict
 from demo.maps import shares
 from demo.questions import ABSTAIN, BOTH, OTHER, PICTURE, SOUND, TEXT, Question
 from demo.vocabulary import names_in, plain
-from models.omni import Answer, Attention, Kind, McGurkError, OmniModel, Receipt, Steering, Stimulus
+from models.interventions import Cut
+from models.interventions.cut import EVERYTHING, REGION
+from models.omni import Answer, Attention, Kind, McGurkError, OmniModel, Receipt, Stimulus
 
 DIGITS = 4  # of probabilities and shares in samples
 MEDIA = (Kind.VIDEO, Kind.AUDIO)  # whose attention is kept head by head, in this order
@@ -89,7 +91,7 @@ def ask(
         "perceived": {
             sense: recognised(first.perceived.get(sense, ()), question.options, classes) for sense in (PICTURE, SOUND)
         },
-        "hidden_tokens": len(steering.blocked) if steering else 0,
+        "hidden_tokens": len(steering.region) if steering else 0,
         "answers": {
             adapter: _answer(answer, posed) | _alignment(model, encoded, posed, adapter, attention)
             for adapter, answer in given.items()
@@ -185,7 +187,7 @@ def _truth(asked: str, judged: Stimulus) -> str:
     return plain(label) if label else ABSTAIN
 
 
-def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, adapters: Sequence[str]) -> Steering:
+def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, adapters: Sequence[str]) -> Cut:
     """Positions that no later position may look at: a seeded share of the tokens of some kinds."""
     if not model.can_look_inside:
         raise McGurkError(f"{model.name} shows no attention, so none of its tokens can be hidden.")
@@ -194,7 +196,8 @@ def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, 
     attention = dict(looked)[adapters[0]].attention
     positions = attention.tokens.positions(*kinds)
     rng = np.random.default_rng(posed.case.seed)
-    return Steering(blocked=tuple(sorted(rng.choice(positions, round(share * len(positions)), replace=False).tolist())))
+    hidden = rng.choice(positions, round(share * len(positions)), replace=False)
+    return Cut(REGION, EVERYTHING, region=tuple(sorted(hidden.tolist())))
 
 
 def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:

@@ -11,24 +11,25 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import pointing, report, store, timing
+from demo.bench import load, pointing, report, store, timing
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
-REPORT, POINTING, SPEED = "report", "pointing", "speed"
+REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times."""
+    """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
+    `load` sends visitors to a running application."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
-        help="ask many questions under many conditions; report; pointing; speed",
+        help="ask many questions under many conditions; report; pointing; speed; load",
         epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), "
         "or --shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
     )
-    parser.add_argument("task", nargs="*", metavar="report RUN... | pointing | speed", help="instead of a run")
+    parser.add_argument("task", nargs="*", metavar="report RUN... | pointing | speed | load", help="instead of a run")
     parser.add_argument("--model", default="mini", metavar="NAME")
     parser.add_argument(
         "--clips",
@@ -46,6 +47,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--options", type=int, default=8, metavar="N", help='names offered before "none of the above"')
     parser.add_argument("--no-attention", action="store_true", help="faster; no white-box tables")
     parser.add_argument("--shard", default="", metavar="i/n", help="this process's part; default: accelerate's rank")
+    parser.add_argument("--visitors", type=int, default=20, metavar="N", help="load: how many at a time; default 20")
+    parser.add_argument("--minutes", type=float, default=5, metavar="M", help="load: how long; default 5")
+    parser.add_argument("--think", type=float, default=load.THINK, metavar="S", help="load: between two questions")
+    parser.add_argument("--address", default=load.Config.address, metavar="URL", help="load: the running application")
     parser.set_defaults(run=run_bench)
 
 
@@ -62,8 +67,10 @@ def run_bench(given: argparse.Namespace) -> None:
         _point(given)
     elif given.task == [SPEED]:
         _time(given)
+    elif given.task == [LOAD]:
+        _load(given)
     else:
-        known = f"{REPORT} RUN..., {POINTING} or {SPEED}"
+        known = f"{REPORT} RUN..., {POINTING}, {SPEED} or {LOAD}"
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
 
@@ -134,6 +141,15 @@ def _point(given: argparse.Namespace) -> None:
             every += found
             bar.update(done - bar.n)
     print(pointing.markdown(pointing.table(every)))
+
+
+def _load(given: argparse.Namespace) -> None:
+    config = load.Config(given.address.rstrip("/"), given.visitors, given.minutes, given.think, given.seed)
+    for found in load.run(config):
+        if isinstance(found, str):
+            print(found, file=sys.stderr)
+        else:
+            print(load.markdown(found))
 
 
 def _time(given: argparse.Namespace) -> None:

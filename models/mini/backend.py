@@ -12,7 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,13 @@ import transformers
 from torch import Tensor
 from transformers import DynamicCache
 
+from models.interventions import Intervention
+from models.interventions.streams import Streams, begin, described, likely
+from models.interventions.sweeping import swept
 from models.mini import checkpoint
 from models.mini.encoders import AUDIOSET_CLASSES, FRAME_SIZE, IMAGENET_CLASSES
 from models.mini.processing import END, Prompt, reply
+from models.mini.reading import MiniReader, earlier
 from models.omni import (
     ALIGNED,
     BASE,
@@ -36,14 +40,12 @@ from models.omni import (
     McGurkError,
     OmniModel,
     Receipt,
-    Steering,
     Stimulus,
     TokenMap,
     never,
     unless,
 )
-from models.probe import PROBE, Recorder, paused, recording, steering
-from models.steer import bias_for
+from models.probe import PROBE, Recorder, paused, recording
 
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
 READ = 8_000  # tokens whose keys and values are kept after an adapter has read them, 23 kB each
@@ -91,7 +93,7 @@ class Mini(OmniModel):
         self.text_layers = [layer.self_attn for layer in self.inner.language_model.model.layers]
         self.layers, self.heads = len(self.text_layers), self.inner.config.text_config.num_attention_heads
         self.checksums = {name: checkpoint.checksum(name, folder) for name in self.adapters}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # an intervention may have to encode what stands in for a modality
         self._pictures: OrderedDict = OrderedDict()
         self._sounds: OrderedDict = OrderedDict()
         self._prefixes: OrderedDict = OrderedDict()
@@ -136,7 +138,7 @@ class Mini(OmniModel):
         *,
         adapters: Sequence[str] | None = None,
         attention: bool = True,
-        steering: Steering | None = None,
+        steering: Intervention | None = None,
         max_new_tokens: int = 24,
         system: str | None = None,
         stop: Callable[[], bool] = never,
@@ -154,16 +156,16 @@ class Mini(OmniModel):
             started = time.perf_counter()
             unless(stop)
             with self._lock, self._using(adapter):
-                text, scores, recorder, written = self._run(
-                    adapter, encoded, prompt, options, attention, steering, max_new_tokens, stop
-                )
+                reader = MiniReader(self, adapter, encoded, prompt, question, system, stop)
+                text, scores, recorder, written, plan = self._run(reader, options, attention, steering, max_new_tokens)
+                done = {} if plan is None else described(steering, plan)
             yield (
                 adapter,
                 Answer(
                     text,
                     scores,
                     self._attention(recorder, prompt, written),
-                    self._receipt(adapter, encoded, prompt, max_new_tokens),
+                    self._receipt(adapter, encoded, prompt, max_new_tokens, done),
                     time.perf_counter() - started,
                     encoded.perceived,
                 ),
@@ -182,54 +184,76 @@ class Mini(OmniModel):
             stack.enter_context(self.tuned.disable_adapter())
         return stack
 
-    def _run(self, adapter, encoded, prompt: Prompt, options, attention, intervention, max_new_tokens, stop):
+    def _run(self, reader: MiniReader, options, attention, intervention, max_new_tokens):
         """Prefill, write greedily, then score the options in one pass, after the reasons that the answer gave."""
         with ExitStack() as stack:
             recorder = stack.enter_context(recording(self.text_layers)) if attention else None
-            stack.enter_context(steering(bias_for(intervention, prompt.tokens, self.text_layers)))
-            with paused():
-                cache, start = self._read(adapter, encoded, prompt, recall=intervention is None, stop=stop)
-            words = torch.from_numpy(prompt.ids[start:])[None].to(self.device)
-            logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
+            cache, logits, plan = begin(intervention, reader)
             prompted = cache.get_seq_length()
-            written = self._write(cache, logits, max_new_tokens, stop)
+            written = self._write(cache, likely(cache, logits[0]), max_new_tokens, reader.stop)
             with paused():
                 if answered := cache.get_seq_length() - prompted:
                     cache.crop(-answered)
                 if reasons := self._reasons(written, options):
                     words = torch.tensor(reasons, device=self.device)[None]
-                    logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[0, -1]
-                scores = self._score(cache, logits, options)
-        return self.processor.tokenizer.decode(written, skip_special_tokens=True).strip(), scores, recorder, written
+                    logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(words))[:, -1]
+                [scores] = self._score(cache, logits, options)
+        text = self.processor.tokenizer.decode(written, skip_special_tokens=True).strip()
+        return text, scores, recorder, written, plan
+
+    def sweep(
+        self,
+        encoded: Encoded,
+        question: str,
+        options: Sequence[str],
+        interventions: Sequence[Intervention],
+        *,
+        adapters: Sequence[str] | None = None,
+        stop: Callable[[], bool] = never,
+    ) -> Iterator[tuple[str, int, dict[str, float]]]:
+        """See OmniModel.sweep."""
+
+        @contextmanager
+        def opened(adapter: str) -> Iterator[MiniReader]:
+            unless(stop)
+            with torch.inference_mode(), self._lock, self._using(adapter):
+                yield MiniReader(self, adapter, encoded, self._prompt(encoded, question), question)
+
+        yield from swept(opened, adapters or self.adapters, options, interventions)
 
     def _read(
-        self, adapter: str, encoded: Encoded, prompt: Prompt, recall: bool, stop: Callable[[], bool] = never
+        self, adapter: str, encoded: Encoded, prompt: Prompt, first: int, stop: Callable[[], bool] = never
     ) -> tuple[DynamicCache, int]:
         """(a cache that has read the prompt up to the question, where that is).
 
         The media are the same for every question about them, and so is a text that stands before the question: each
-        is read by itself, and its keys and values are kept.
+        is read by itself, and its keys and values are kept. first: nothing is read from this position on.
         """
         ids, begin, past = prompt.ids, 0, []
         ends = {int(prompt.tokens.positions(*kinds)[0]) for kinds in ((Kind.QUESTION, Kind.INJECTED), (Kind.QUESTION,))}
-        for end in sorted(ends):
+        for end in sorted(end for end in ends if end <= first):
             unless(stop)
             key = (adapter, encoded.media, ids[:end].tobytes())
-            known = self._prefixes.pop(key, None) if recall else None
-            past = known or self._read_on(past, ids[begin:end], encoded if begin == 0 else None)
-            if recall:
-                self._prefixes[key] = past
+            past = self._prefixes.pop(key, None) or self._read_on(past, prompt, begin, end, encoded)
+            self._prefixes[key] = past
             begin = end
         while sum(kept[0][0].shape[-2] for kept in self._prefixes.values()) > READ and len(self._prefixes) > 2:
             self._prefixes.popitem(last=False)
         return self._cache(past), begin
 
-    def _read_on(self, past: list, ids: np.ndarray, encoded: Encoded | None) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values of every layer after `past` and these ids; encoded: whose media are among them."""
+    def _read_on(self, past: list, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> list[tuple]:
+        """Keys and values of every layer after `past` and the prompt's positions begin..end."""
         cache = self._cache(past)
-        media = (None, None) if encoded is None else (encoded.vision, encoded.sound)
-        self._forward(cache, inputs_embeds=self.inner.embed(torch.from_numpy(ids)[None].to(self.device), *media))
+        self._forward(cache, inputs_embeds=self._embed(prompt, begin, end, encoded))
         return [(layer.keys, layer.values) for layer in cache.layers]
+
+    def _embed(self, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> Tensor:
+        """1 x (end - begin) x hidden: the prompt's positions begin..end, media in their places."""
+        given = []
+        for kind, media in ((Kind.VIDEO, encoded.vision), (Kind.AUDIO, encoded.sound)):
+            there = (begin <= (places := prompt.tokens.positions(kind))) & (places < end)
+            given.append(media[torch.from_numpy(there).to(media.device)] if there.any() else None)
+        return self.inner.embed(torch.from_numpy(prompt.ids[begin:end])[None].to(self.device), *given)
 
     def _cache(self, past: list[tuple[Tensor, Tensor]]) -> DynamicCache:
         cache = DynamicCache(config=self.inner.config.text_config)
@@ -238,35 +262,39 @@ class Mini(OmniModel):
         return cache
 
     def _forward(self, cache: DynamicCache, keep: int = 1, **inputs) -> Tensor:
-        """Logits (1 x keep x vocabulary, float32) of the last `keep` positions."""
+        """Logits (rows x keep x vocabulary, float32) of the last `keep` positions."""
+        if isinstance(cache, Streams):
+            return cache.forward(lambda own, shorter, _: self._forward(own, keep, **earlier(inputs, shorter)))
         hidden = self.inner.language_model.model(past_key_values=cache, use_cache=True, **inputs).last_hidden_state
         return self.inner.language_model.lm_head(hidden[:, -keep:]).float()
 
-    def _score(self, cache: DynamicCache, first: Tensor, options: Sequence[str]) -> dict[str, float]:
-        """Probability of each option's full text, all in one pass: each sees the prompt and itself only."""
+    def _score(self, cache: DynamicCache, first: Tensor, options: Sequence[str]) -> list[dict[str, float]]:
+        """For each row, probability of each option's full text, all in one pass: each sees the prompt and itself only.
+
+        first: rows x vocabulary logits after the prompt.
+        """
         options = list(dict.fromkeys(options))
         if not options:
-            return {}
+            return [{} for _ in first]
         prompt = cache.get_seq_length()
         texts = [self.processor.encode(reply(o)) for o in options]
         owner = torch.tensor([n for n, text in enumerate(texts) for _ in text])
         own = (owner[:, None] == owner[None]) & torch.ones(len(owner), len(owner), dtype=torch.bool).tril()
         mask = torch.cat([torch.ones(len(owner), prompt, dtype=torch.bool), own], 1)[None, None].to(self.device)
         positions = torch.tensor([prompt + i for text in texts for i in range(len(text))], device=self.device)[None]
-        ids = torch.tensor([i for text in texts for i in text], device=self.device)[None]
+        ids = torch.tensor([i for text in texts for i in text], device=self.device).expand(len(first), -1)
         logits = self._forward(
             cache, keep=ids.shape[1], inputs_embeds=self.inner.get_input_embeddings()(ids), attention_mask=mask,
             position_ids=positions,
-        )[0].log_softmax(-1)  # fmt: skip
+        ).log_softmax(-1)  # fmt: skip
         cache.crop(-len(owner))
         start, scores = first.log_softmax(-1), []
         at = 0
         for text in texts:
-            following = logits[torch.arange(at, at + len(text) - 1), torch.tensor(text[1:])]
-            scores.append(float(start[text[0]] + following.sum()))
+            following = logits[:, torch.arange(at, at + len(text) - 1), torch.tensor(text[1:])]
+            scores.append(start[:, text[0]] + following.sum(-1))
             at += len(text)
-        shares = torch.tensor(scores).softmax(0).tolist()
-        return dict(zip(options, shares, strict=True))
+        return [dict(zip(options, row, strict=True)) for row in torch.stack(scores, 1).softmax(-1).tolist()]
 
     def _reasons(self, written: list[int], options: Sequence[str]) -> list[int]:
         """The tokens of an answer before the option it ends with, as in "I see a cello and I hear rain: no"."""
@@ -290,7 +318,7 @@ class Mini(OmniModel):
             if len(written) == max_new_tokens:
                 return written
             ids = torch.tensor([[token]], device=self.device)
-            logits = self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(ids))[0, -1]
+            logits = likely(cache, self._forward(cache, inputs_embeds=self.inner.get_input_embeddings()(ids))[0, -1])
 
     def _attention(self, recorder: Recorder | None, prompt: Prompt, written: list[int]) -> Attention | None:
         if recorder is None:
@@ -303,7 +331,7 @@ class Mini(OmniModel):
         tokens = self.processor.token_map(ids, kinds, [*prompt.tokens.pieces, *pieces], prompt.tokens.frame_times)
         return Attention(rows, tokens)
 
-    def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, max_new_tokens: int) -> Receipt:
+    def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, max_new_tokens: int, done: dict) -> Receipt:
         stimulus = encoded.stimulus
         frames = len(encoded.frame_times)
         span = float(encoded.frame_times[1] - encoded.frame_times[0]) if frames > 1 else 0.0
@@ -327,6 +355,7 @@ class Mini(OmniModel):
                 "dtype": str(self.dtype).removeprefix("torch."),
                 "device": str(self.device),
             },
+            intervention=done,
         )
 
     @torch.inference_mode()

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +24,9 @@ from torch import Tensor, nn
 
 from models.adapters import BARE, Adapter, attach, mixed
 from models.habits import Habits
+from models.interventions import Intervention
+from models.interventions.streams import begin, described, likely
+from models.interventions.sweeping import swept
 from models.omni import (
     ALIGNED,
     BASE,
@@ -34,17 +37,16 @@ from models.omni import (
     McGurkError,
     OmniModel,
     Receipt,
-    Steering,
     Stimulus,
     longest_answer,
     never,
     unless,
 )
-from models.probe import recording, steering
+from models.probe import recording
 from models.qwen_omni.decoding import Decoder, Fed
 from models.qwen_omni.family import Family
 from models.qwen_omni.processing import MODEL_FLAG, PROCESSOR_FLAG, Layout, Media, Prompt
-from models.steer import bias_for
+from models.qwen_omni.reading import QwenReader
 
 REMEMBERED = 4  # encoded stimuli kept: 23 MB each for 10 s of 504 x 504 at 2 fps on the 7B model
 BORDER_PULL = 10.0  # a border token is a sink when it draws this many times the mean video token's attention
@@ -86,7 +88,7 @@ class QwenOmni(OmniModel):
         self.tuned: peft.PeftModel | None = None
         self.logit_difference = 0.0  # largest change of a logit that the adapter makes on one question
         self.batched = self.device.type != "cpu" if batched is None else batched
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # an intervention may have to encode what stands in for a modality
         self._shelf: OrderedDict[bytes, tuple] = OrderedDict()
         self._flag = model_flag(thinker)
         if adapter is not None:
@@ -129,7 +131,7 @@ class QwenOmni(OmniModel):
         *,
         adapters: Sequence[str] | None = None,
         attention: bool = True,
-        steering: Steering | None = None,
+        steering: Intervention | None = None,
         max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,
@@ -150,15 +152,18 @@ class QwenOmni(OmniModel):
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
         fed = self._within_memory(lambda: self.feed(prompt, encoded))
+        reader = QwenReader(self, encoded, prompt, fed, question, system)
         for names in [asked] if self.batched and len(asked) > 1 else [[name] for name in asked]:
             unless(stop)
             started = time.perf_counter()
-            how = fed, prompt, options, names, attention, steering, max_new_tokens, stop
+            how = reader, options, attention, steering, max_new_tokens, stop
             with self._lock, self._using(names):
-                texts, scores, attentions = self._within_memory(lambda how=how: self._run(*how))
+                reader.rows = len(names)
+                texts, scores, attentions, plan = self._within_memory(lambda how=how: self._run(*how))
+                done = {} if plan is None else described(steering, plan)
             seconds = time.perf_counter() - started
             for row, name in enumerate(names):
-                receipt = self._receipt(name, encoded, prompt, max_new_tokens, system)
+                receipt = self._receipt(name, encoded, prompt, max_new_tokens, system, done)
                 yield name, Answer(texts[row], scores[row], attentions[row], receipt, seconds)
 
     def feed(self, prompt: Prompt, encoded: Encoded) -> Fed:
@@ -173,22 +178,41 @@ class QwenOmni(OmniModel):
             stack.enter_context(self.tuned.disable_adapter())
         return stack
 
-    def _run(self, fed: Fed, prompt: Prompt, options, names, attention, intervention, most, stop):
+    def _run(self, reader: QwenReader, options, attention, intervention, most, stop):
         """Prefill, score the options in one pass, then write greedily; one row for each adapter."""
-        rows, decoder = len(names), self.decoder
+        decoder, prompt = self.decoder, reader.prompt
         with ExitStack() as stack:
             recorder = stack.enter_context(recording(decoder.attention_layers)) if attention else None
-            stack.enter_context(steering(bias_for(intervention, prompt.tokens, decoder.attention_layers)))
-            cache, logits = decoder.prefill(fed, rows)
+            cache, logits, plan = begin(intervention, reader)
             unless(stop)
-            scores: list[dict[str, float]] = [{} for _ in names]
-            if options:
-                texts = [self.layout.option_ids(option) for option in options]
-                shares = decoder.score(cache, logits, texts, fed.next_position).softmax(-1).tolist()
-                scores = [dict(zip(options, row, strict=True)) for row in shares]
-            written = decoder.write(cache, logits, fed.next_position, most, self.layout.ends, stop)
+            first = likely(cache, logits)
+            scores = reader.shares(cache, logits, options) if options else [{}] * reader.rows
+            written = decoder.write(cache, first, reader.next_position, most, self.layout.ends, stop)
         texts = [self.layout.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in written]
-        return texts, scores, [self._attention(recorder, row, prompt, ids) for row, ids in enumerate(written)]
+        seen = [self._attention(recorder, row, prompt, ids) for row, ids in enumerate(written)]
+        return texts, scores, seen, plan
+
+    def sweep(
+        self,
+        encoded: Encoded,
+        question: str,
+        options: Sequence[str],
+        interventions: Sequence[Intervention],
+        *,
+        adapters: Sequence[str] | None = None,
+        stop: Callable[[], bool] = never,
+    ) -> Iterator[tuple[str, int, dict[str, float]]]:
+        """See OmniModel.sweep."""
+        stimulus = encoded.stimulus
+        prompt = self.layout.prompt(encoded.media, question, text=stimulus.text, text_position=stimulus.text_position)
+
+        @contextmanager
+        def opened(adapter: str) -> Iterator[QwenReader]:
+            unless(stop)
+            with torch.inference_mode(), self._lock, self._using([adapter]):
+                yield QwenReader(self, encoded, prompt, self.feed(prompt, encoded), question)
+
+        yield from swept(opened, adapters or self.adapters, options, interventions)
 
     def _attention(self, recorder, row: int, prompt: Prompt, written: list[int]) -> Attention | None:
         if recorder is None:
@@ -199,7 +223,8 @@ class QwenOmni(OmniModel):
         tokens = self.layout.with_generated(prompt.tokens, written[:extra])
         return Attention(rows, replace(tokens, sinks=tokens.sinks | border_sinks(rows, tokens)))
 
-    def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, most: int, system: str | None) -> Receipt:
+    def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, most: int, system: str | None,
+                 done: dict) -> Receipt:  # fmt: skip
         stimulus, media, config = encoded.stimulus, encoded.media, self.thinker.config
         side = config.vision_config.patch_size
         notes = self.notes + media.notes
@@ -233,6 +258,7 @@ class QwenOmni(OmniModel):
                 "flags": f"{PROCESSOR_FLAG} = {self._flag} = {media.interleaved}",
             },
             notes=notes,
+            intervention=done,
         )
 
     def _attach(self, adapter: Adapter) -> None:

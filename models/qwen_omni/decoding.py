@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from models.interventions.streams import Streams, likely
 from models.omni import never, unless
 from models.probe import paused
 
@@ -37,6 +38,14 @@ class Fed:
         """Where the first generated token stands, in all three axes."""
         return self.positions.max().item() + 1
 
+    def part(self, begin: int, end: int) -> Fed:
+        """The positions begin..end of the prompt."""
+        visual, deepstack = self.visual, self.deepstack
+        if visual is not None:
+            skipped, there = int(visual[:, :begin].sum()), int(visual[:, begin:end].sum())
+            visual, deepstack = visual[:, begin:end], tuple(d[skipped : skipped + there] for d in deepstack)
+        return Fed(self.embeddings[:, begin:end], self.positions[..., begin:end], visual, deepstack)
+
 
 class Decoder:
     """Runs a thinker's text side on prompts whose media are encoded already."""
@@ -50,9 +59,12 @@ class Decoder:
     def device(self) -> torch.device:
         return self.language_model.embed_tokens.weight.device
 
-    def prefill(self, fed: Fed, rows: int = 1) -> tuple[DynamicCache, Tensor]:
-        """(cache, rows x vocabulary logits after the prompt), the prompt repeated in `rows` rows of one batch."""
-        cache = DynamicCache(config=self.config)
+    def prefill(self, fed: Fed, rows: int = 1, cache: DynamicCache | None = None) -> tuple[DynamicCache, Tensor]:
+        """(cache, rows x vocabulary logits after the prompt), the prompt repeated in `rows` rows of one batch.
+
+        cache: what was read before, in as many rows; None: nothing.
+        """
+        cache = DynamicCache(config=self.config) if cache is None else cache
         visual = None if fed.visual is None else fed.visual.expand(rows, -1)
         deep = {"visual_pos_masks": visual, "deepstack_visual_embeds": [d.repeat(rows, 1) for d in fed.deepstack]}
         embeddings, positions = fed.embeddings.expand(rows, -1, -1), fed.positions.expand(-1, rows, -1)
@@ -61,6 +73,14 @@ class Decoder:
 
     def _forward(self, cache: DynamicCache, embeddings: Tensor, positions: Tensor, keep: int = 1, **more) -> Tensor:
         """Logits (rows x keep x vocabulary, float32) of the last `keep` positions."""
+        if isinstance(cache, Streams):
+
+            def run(own: DynamicCache, shorter: int, earlier: float) -> Tensor:
+                mask = more.get("attention_mask")
+                given = more if mask is None else more | {"attention_mask": mask[..., shorter:]}
+                return self._forward(own, embeddings, positions - earlier, keep, **given)
+
+            return cache.forward(run)
         hidden = self.language_model(
             inputs_embeds=embeddings, position_ids=positions, past_key_values=cache, use_cache=True, **more
         ).last_hidden_state
@@ -119,7 +139,7 @@ class Decoder:
             at = self._axes(torch.tensor([start + step], device=logits.device), len(tokens))
             embeddings = self.language_model.embed_tokens(torch.tensor(tokens, device=logits.device)[:, None])
             with paused() if step >= ROWS else nullcontext():
-                logits = self._forward(cache, embeddings, at)[:, -1]
+                logits = likely(cache, self._forward(cache, embeddings, at)[:, -1])
 
     def _axes(self, positions: Tensor, rows: int) -> Tensor:
         """Text positions: the same in all three axes."""

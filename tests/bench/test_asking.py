@@ -128,7 +128,7 @@ def test_hidden_tokens_are_a_share_of_their_kind(posed):
     model, found = Inside(), posed("drop_video_25")
     sample = sampled(found, model)
     assert sample["hidden_tokens"] == 98  # a quarter of 8 x 49
-    blocked = model.steered[1].blocked
+    blocked = model.steered[1].region
     tokens = next(iter(FakeModel().answer(found.stimulus, found.question.prompt)))[1].attention.tokens
     assert {tokens.kinds[position] for position in blocked} == {Kind.VIDEO}
     assert sampled(found, Inside())["hidden_tokens"] == 98

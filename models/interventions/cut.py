@@ -1,0 +1,134 @@
+"""Cut: some positions can no longer look at some others, in a window of layers.
+
+Attention knock-out, "Cross-modal Information Flow in Multimodal Large Language Models" (arXiv 2411.18620): scores from
+the source to the target are closed. Sources and targets are kinds of tokens that partition the prompt, or positions:
+a patch of a frame, a stretch of sound, words (patch(), stretch() and words() find them). The target "last" is the
+prompt's last position and the answer after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from models.interventions.intervention import (
+    ALL,
+    KIND_OF,
+    KNOCKED_OUT,
+    LAST,
+    LAST_ROWS,
+    PICTURE,
+    QUESTION,
+    SOUND,
+    TEXT,
+    Intervention,
+    choice,
+    chosen_layers,
+    everywhere,
+    first_of,
+    from_last,
+    positions,
+    several,
+    window,
+)
+from models.omni import McGurkError, TokenMap
+
+if TYPE_CHECKING:
+    from models.interventions.reading import Plan, Reader
+
+
+SPAN = 9  # layers of the paper's window
+REGION, EVERYTHING = "region", "everything after"
+
+
+@dataclass(frozen=True)
+class Cut(Intervention):
+    """source: a kind, or "region": the positions of `region`. target: a kind, "last", or "everything after"."""
+
+    id: ClassVar[str] = "cut"
+    title: ClassVar[str] = "Cut a line of sight"
+    about: ClassVar[str] = "Some tokens can no longer look at some others, in some layers."
+    paper: ClassVar[str] = "Cross-modal Information Flow in MLLMs, arXiv 2411.18620"
+    fails: ClassVar[str] = "What was read in earlier layers stands elsewhere already, and takes other ways."
+
+    source: str = choice("looks no more at the", (PICTURE, SOUND, TEXT, QUESTION, REGION))
+    target: str = choice("who", (LAST, QUESTION, TEXT, SOUND, PICTURE, EVERYTHING))
+    layers: tuple[int, int] | None = window()
+    region: tuple[int, ...] = several("region", "positions")
+
+    def __bool__(self) -> bool:
+        return self.source != REGION or bool(self.region)
+
+    @classmethod
+    def usual(cls, asked: str, layers: int) -> Cut:
+        """What is not asked about can't be looked at when the answer is given."""
+        return cls(source=SOUND if asked == PICTURE else PICTURE, target=EVERYTHING)
+
+    def silenced(self) -> frozenset[str]:
+        total = self.layers is None and self.target == EVERYTHING and self.source != REGION
+        return frozenset({self.source} if total else ())
+
+    def plan(self, reader: Reader) -> Plan:
+        tokens = reader.tokens
+        closed = self._region(tokens) if self.source == REGION else positions(tokens, self.source)
+        if self.target == EVERYTHING:
+            rows = everywhere(tokens)
+        elif self.target == LAST:
+            rows = from_last(tokens)
+        else:
+            rows = np.append(positions(tokens, self.target), False)
+        after = np.arange(len(rows)) > first_of(closed)
+        if not (rows & after).any():
+            raise McGurkError(f"The {self.target} stands before the {self.source} and never looks at it: cut another.")
+        layers, touched = chosen_layers(self.layers, reader.layers), LAST_ROWS if self.target == LAST else ALL
+        return reader.biased([(rows, closed * KNOCKED_OUT)], layers, first_of(rows & after), touched)
+
+    def _region(self, tokens: TokenMap) -> np.ndarray:
+        if not self.region:
+            raise McGurkError("There is nothing to cut off: choose a patch, a stretch of sound or words.")
+        for position in self.region:
+            if not 0 <= position < len(tokens):
+                raise McGurkError(f"Position {position} is not in the prompt: it has {len(tokens)} positions.")
+        closed = np.zeros(len(tokens), bool)
+        closed[list(self.region)] = True
+        return closed
+
+
+def along(cut: Cut, layers: int, span: int = SPAN) -> list[Cut]:
+    """The same cut in a window of `span` layers around each layer: from max(0, l - span // 2) on."""
+    half, rest = span // 2, -(-span // 2)
+    return [replace(cut, layers=(max(0, at - half), min(layers, at + rest))) for at in range(layers)]
+
+
+def patch(tokens: TokenMap, row: int, column: int, times: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """Positions of a patch of the picture, in all frames or some."""
+    t, r, c = tokens.video.T
+    there = (r == row) & (c == column) & ((t >= 0) if not times else np.isin(t, times))
+    return _found(there, f"The picture has no patch ({row}, {column})")
+
+
+def stretch(tokens: TokenMap, start: float, end: float) -> tuple[int, ...]:
+    """Positions of the sound between two moments, in seconds."""
+    begins, ends = np.nan_to_num(tokens.audio, nan=np.inf).T
+    return _found((begins < end) & (ends > start) & np.isfinite(ends), f"There is no sound from {start} to {end} s")
+
+
+def words(tokens: TokenMap, text: str) -> tuple[int, ...]:
+    """Positions of the tokens of question or injected text that a word or phrase covers, wherever it stands."""
+    spoken = tokens.positions(KIND_OF[TEXT], KIND_OF[QUESTION])
+    pieces = [tokens.pieces[i] for i in spoken]
+    whole, starts = "".join(pieces), np.cumsum([0, *map(len, pieces)])
+    there, at = np.zeros(len(tokens), bool), whole.lower().find(text.lower()) if text else -1
+    while at >= 0:
+        covers = (starts[:-1] < at + len(text)) & (starts[1:] > at)
+        there[spoken[covers]] = True
+        at = whole.lower().find(text.lower(), at + 1)
+    return _found(there, f"The words {text!r} are not in the prompt")
+
+
+def _found(there: np.ndarray, otherwise: str) -> tuple[int, ...]:
+    if not there.any():
+        raise McGurkError(f"{otherwise}: choose what is there.")
+    return tuple(int(i) for i in np.flatnonzero(there))
