@@ -87,11 +87,14 @@ def build_options(
     n: int = 8,
     rng: random.Random | int = 0,
     vocabulary: Sequence[str] = words.VOCABULARY,
+    first: Sequence[str] = (),
+    taken: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """`n` shuffled options, what is seen, heard and read among them, then "none of the above".
 
     Distractors come from groups that none of the truths is in, each from a group of its own as far as they go, and
-    none means a truth or a further right answer of the stimulus.
+    none means a truth or a further right answer of the stimulus, or what is `taken` besides. first: names that are
+    preferred to the vocabulary.
     rng: a seeded random.Random, or a seed. Raises McGurkError if n is too small for the truths or too large.
     """
     rng = rng if isinstance(rng, random.Random) else random.Random(rng)
@@ -99,8 +102,10 @@ def build_options(
     truths = list({normal(label): words.plain(label) for label in reversed(known)}.values())[::-1]  # "cows", "a cow"
     if not max(1, len(truths)) <= n < MAX_OPTIONS:
         raise McGurkError(f"The number of options must lie between {max(1, len(truths))} and {MAX_OPTIONS - 1}.")
-    taken = [*truths, *map(words.plain, (*stimulus.seen_also, *stimulus.heard_also))]
-    options = truths + _distractors(vocabulary, taken, rng)[: n - len(truths)]
+    taken = [*truths, *map(words.plain, (*stimulus.seen_also, *stimulus.heard_also, *taken))]
+    preferred = _apart(_distractors(first, taken, rng))[: n - len(truths)]
+    options = [*truths, *preferred]
+    options += _distractors(vocabulary, [*taken, *preferred], rng)[: n - len(options)]
     if len(options) < n:
         raise McGurkError(f"The vocabulary has only {len(options)} names to offer, not {n}: ask for fewer options.")
     rng.shuffle(options)
@@ -116,6 +121,15 @@ def _distractors(vocabulary: Sequence[str], taken: Sequence[str], rng: random.Ra
     return [name for _, name in sorted(zip(rounds, strangers, strict=True), key=lambda pair: pair[0])]
 
 
+def _apart(names: Sequence[str]) -> list[str]:
+    """Names none of which may pass for one before it."""
+    kept: list[str] = []
+    for name in names:
+        if not any(words.confusable(name, other) for other in kept):
+            kept.append(name)
+    return kept
+
+
 def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     """Whom an answer followed: "picture", "sound", "text", "both" (picture and sound), "abstained" or "other".
 
@@ -129,17 +143,26 @@ def followed(question: Question, answer_text: str, stimulus: Stimulus) -> str:
     - To "match": the answer that is right took both into account; the other took neither ("other").
     - Nothing named, and "none of the above", "nothing", "silence"...: abstained.
     """
-    answer = _normalised(answer_text)
     if question.kind == "match" and (said := verdict(answer_text)):
         return BOTH if (said == "yes") == agree(stimulus) else OTHER
-    if question.kind in ("see", "hear"):
-        answer = _part(answer, question.kind)
-    found = first_mentions(answer, stimulus, exactly=bool(question.options))
+    answer = _asked_part(question, answer_text)
+    found = named(question, answer_text, stimulus)
     if PICTURE in found and SOUND in found:
         return BOTH
     if found:
         return min(found, key=lambda source: (found[source], source == TEXT))
     return ABSTAINED if not answer or _ABSTENTIONS.search(answer) else OTHER
+
+
+def named(question: Question, answer_text: str, stimulus: Stimulus) -> dict[str, int]:
+    """Which word of the part of an answer that counts first names each of picture, sound and text; the unnamed are left
+    out. Where options are offered, an answer that is the very label of one source names no other."""
+    return _first_mentions(_asked_part(question, answer_text), stimulus, exactly=bool(question.options))
+
+
+def _asked_part(question: Question, answer_text: str) -> str:
+    answer = _normalised(answer_text)
+    return _part(answer, question.kind) if question.kind in ("see", "hear") else answer
 
 
 def agree(stimulus: Stimulus) -> bool:
@@ -174,11 +197,7 @@ def _part(answer: str, verb: str) -> str:
     return " ".join(part for said, part in zip(verbs, parts[2::2], strict=True) if said == verb)
 
 
-def first_mentions(answer: str, stimulus: Stimulus, exactly: bool = False) -> dict[str, int]:
-    """Which word of an answer first names each of picture, sound and text; sources it does not name are left out.
-
-    exactly: an answer that is the very label of some source names no other ("dog" offered beside "barking").
-    """
+def _first_mentions(answer: str, stimulus: Stimulus, exactly: bool = False) -> dict[str, int]:
     labels = {PICTURE: stimulus.seen, SOUND: stimulus.heard, TEXT: stimulus.read}
     also = {PICTURE: stimulus.seen_also, SOUND: stimulus.heard_also}
     if exactly:

@@ -19,12 +19,14 @@ from demo import conflicts, questions
 from demo.bench.conditions import CLIP, CONDITIONS, EFFECT_CONDITIONS, Condition, Scene
 from demo.bench.material import Material
 from demo.bench.measures import implicit_alignment
+from demo.bench.own import OwnItem
 from demo.bench.sampling import Case
 from demo.clips import Clip
 from demo.conflicts import Conflict
 from demo.maps import shares
 from demo.questions import ABSTAIN, BOTH, OTHER, PICTURE, SOUND, TEXT, Question
-from demo.vocabulary import names_in, plain
+from demo.vocabulary import VOCABULARY, names_in, plain
+from models.everyday import normal
 from models.interventions import Cut
 from models.interventions.cut import EVERYTHING, REGION
 from models.omni import Answer, Attention, Kind, McGurkError, OmniModel, Receipt, Stimulus
@@ -46,11 +48,12 @@ class Posed:
     truth: str  # the right answer, as it is offered
 
 
-def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulus]) -> Posed:
+def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulus], labels_only: bool = False) -> Posed:
     """Read the clips of a case, do its conflict, make its question.
 
     options: how many names are offered before "none of the above". made: the stimulus of the case before, reused where
-    it is the same one. Raises McGurkError for clips that can't be read or can't take the conflict.
+    it is the same one. labels_only: the wrong options are names of the material.
+    Raises McGurkError for clips that can't be read or can't take the conflict.
     """
     condition = CONDITIONS[case.condition]
     clip = material.clip(case.item)
@@ -67,7 +70,9 @@ def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulu
     if case.question:
         question, truth = Question("match", case.question, questions.YES_NO), case.truth
     else:
-        listed = () if case.ask == "match" else _options(judged, other, options, case.seed)
+        listed: tuple[str, ...] = ()
+        if case.ask != "match" and condition.offered:
+            listed = _options(case, judged, other, options, material.names if labels_only else None)
         question = questions.question(case.ask, listed, wording=condition.wording)
         truth = _truth(case.ask, judged)
     return Posed(case, stimulus, judged, conflict, question, truth)
@@ -170,14 +175,30 @@ def _what(posed: Posed) -> dict[str, Any]:
         "question": posed.question.text,
         "options": list(posed.question.options),
         "truth": posed.truth,
+        **({"also": list(also)} if (also := _also(case.ask, posed.judged)) else {}),
     }
 
 
-def _options(judged: Stimulus, other: Clip | None, count: int, seed: int) -> tuple[str, ...]:
-    """What is seen, heard, read and swapped in, distractors, and "none of the above"."""
+def _also(asked: str, judged: Stimulus) -> tuple[str, ...]:
+    return {"see": judged.seen_also, "hear": judged.heard_also}.get(asked, ())
+
+
+def _options(
+    case: Case, judged: Stimulus, other: Clip | None, count: int, names: Sequence[str] | None
+) -> tuple[str, ...]:
+    """What is seen, heard, read and swapped in, distractors, and "none of the above".
+
+    names: all that may be offered; None: the vocabulary, after the labels that own clips lend each other. No wrong
+    option means anything that is right of the clip or of the one whose sound it has.
+    """
     if other is not None and other.heard not in (judged.heard, judged.seen) and not judged.read:
         judged = replace(judged, read=other.heard)  # a sound swapped in part: the lesser one is offered too
-    return questions.build_options(judged, count, random.Random(seed))
+    taken = [name for item in (case.item, case.other) if isinstance(item, OwnItem) for name in item.names]
+    lent = case.item.lent if isinstance(case.item, OwnItem) else ()
+    first, vocabulary = (lent, VOCABULARY) if names is None else (names, ())
+    if names is not None:
+        count = min(count, len(names))
+    return questions.build_options(judged, count, random.Random(case.seed), vocabulary, first=first, taken=taken)
 
 
 def _truth(asked: str, judged: Stimulus) -> str:
@@ -202,7 +223,8 @@ def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, 
 
 def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:
     question, judged = posed.question, posed.judged
-    right = is_right(question, answer.text, judged, posed.truth)
+    together = posed.case.other is None
+    right = is_right(question, answer.text, judged, posed.truth, together)
     whom = questions.followed(question, answer.text, posed.stimulus)
     if posed.case.question:  # unlabelled clips: as with our own match question, the right answer took both into account
         whom = BOTH if right else OTHER
@@ -212,7 +234,7 @@ def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:
         "correct": right,
         "followed": whom,
         "choice": choice,
-        "choice_correct": choice == posed.truth,
+        "choice_correct": choice is not None and is_right(question, choice, judged, posed.truth, together),
         "probabilities": [round(answer.options[option], DIGITS) for option in question.options if answer.options],
         "receipt": digest(answer.receipt),
         "adapter_sha256": answer.receipt.adapter_sha256,
@@ -220,20 +242,23 @@ def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:
     return sample | _attended(answer.attention)
 
 
-def is_right(question: Question, text: str, judged: Stimulus, truth: str) -> bool:
-    """Whether a free-text answer is the true one, read as demo.questions reads answers.
+def is_right(question: Question, text: str, judged: Stimulus, truth: str, together: bool = False) -> bool:
+    """Whether a free-text answer is the true one, read as demo.questions reads answers: a synonym or a further right
+    answer is right, an option that is the other sense's label isn't, unless it is a further right answer literally.
 
-    An answer that names both what is seen and what is heard, where they differ, is wrong.
+    An answer that names what is seen and what is heard, as two things, is wrong, unless they belong `together`.
     """
     if question.kind == "match":
         return questions.verdict(text) == truth
-    whom = questions.followed(question, text, judged)
     if truth == ABSTAIN:
-        return whom == questions.ABSTAINED
-    meant = {PICTURE: judged.seen, SOUND: judged.heard, TEXT: judged.read}.get(whom)
-    if whom == BOTH and judged.seen == judged.heard:
-        meant = judged.seen
-    return bool(meant) and plain(meant) == truth
+        return questions.followed(question, text, judged) == questions.ABSTAINED
+    if normal(text) in map(normal, _also(question.kind, judged)):
+        return True
+    named, asked = questions.named(question, text, judged), SENSES[question.kind]
+    if asked not in named or named.get(TEXT, named[asked]) < named[asked]:
+        return False
+    places = {at for sense, at in named.items() if sense != TEXT}
+    return together or len(places) == 1 or questions.agree(judged)
 
 
 def _attended(attention: Attention | None) -> dict[str, Any]:

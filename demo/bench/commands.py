@@ -45,6 +45,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--split", default="val", metavar="val|train|all")
     parser.add_argument("--options", type=int, default=8, metavar="N", help='names offered before "none of the above"')
+    parser.add_argument(
+        "--options-from", default="vocabulary", metavar="vocabulary|labels", help="labels: only names of the clips"
+    )
     parser.add_argument("--no-attention", action="store_true", help="faster; no white-box tables")
     parser.add_argument("--shard", default="", metavar="i/n", help="this process's part; default: accelerate's rank")
     parser.add_argument("--visitors", type=int, default=20, metavar="N", help="load: how many at a time; default 20")
@@ -87,6 +90,7 @@ def _run(given: argparse.Namespace) -> None:
         seed=given.seed,
         split=given.split,
         options=given.options,
+        options_from=given.options_from,
         attention=not given.no_attention,
         shard=shard_of(given.shard),
     )

@@ -46,6 +46,7 @@ class Condition:
     wording: int = 0
     drop: tuple[tuple[Kind, ...], float] | None = None  # kinds of tokens, and the share of them that is hidden
     source: str = ""  # the benchmark it follows
+    offered: bool = True  # whether options are offered
     own_questions: bool = False  # asked only where the clips bring their own questions
 
 
@@ -132,6 +133,7 @@ CONDITIONS: dict[str, Condition] = {
         Condition("no_picture", "picture removed", _always(picture="remove"), source=OURS),
         Condition("silence", "sound silent", _always(sound="silence"), source=OURS),
         Condition("no_sound", "sound removed", _always(sound="remove"), source=MMA),
+        Condition("free", "as it is, free answers", _always(), offered=False, source=OURS),
         Condition(
             "characters",
             "10,000 irrelevant characters",

@@ -60,6 +60,11 @@ class Material(ABC):
     def labels(self) -> tuple[str, ...]:
         """Every label of which there is a clip, in alphabetical order."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every label of what is seen or heard."""
+        return self.labels
+
     @abstractmethod
     def item(self, label: str, turn: int, seed: int) -> Item:
         """The clip of a label whose turn it is: in a seeded order, over and over."""
@@ -111,10 +116,10 @@ class Labelled(Material):
         super().__init__(folder)
         self._pictures: dict[str, list[Item]] = {}
         self._sounds: dict[str, list[Item]] = {}
-        for row in _rows(folder / "manifest.csv", ("path", "concept", "kind", "group", "split")):
+        for row in rows(folder / "manifest.csv", ("path", "concept", "kind", "group", "split")):
             self._sort_in(row, split, both_splits)
         if (folder / "concepts.csv").is_file():
-            self.classes = {plain(row["concept"]): _class_names(row) for row in _rows(folder / "concepts.csv")}
+            self.classes = {plain(row["concept"]): _class_names(row) for row in rows(folder / "concepts.csv")}
 
     def _sort_in(self, row: dict[str, str], split: str, both_splits: Collection[str]) -> None:
         label, path, group = plain(row["concept"]), row["path"], row["group"]
@@ -211,13 +216,14 @@ def _recording(path: Path) -> np.ndarray:
     return waveform
 
 
-def _rows(table: Path, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8") as opened:
-        rows = list(csv.DictReader(opened))
-    missing = [column for column in columns if rows and column not in rows[0]]
+def rows(table: Path, columns: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    """The rows of a CSV file. Raises McGurkError if it lacks one of the columns."""
+    with table.open(newline="", encoding="utf-8-sig") as opened:
+        read = list(csv.DictReader(opened))
+    missing = [column for column in columns if read and column not in read[0]]
     if missing:
         raise McGurkError(f"{table} has no column {missing[0]!r}: it needs {', '.join(columns)}.")
-    return rows
+    return read
 
 
 def _class_names(row: dict[str, str]) -> frozenset[str]:

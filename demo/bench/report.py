@@ -1,4 +1,4 @@
-"""Writes what a run found: table.csv, measures.csv, layers.csv, effects.csv, report.html, and a table for the terminal.
+"""Writes what a run found: tables as CSV, report.html, the answers about own clips, and a table for the terminal.
 
 Knows file formats. Does not know how samples were asked or what a formula means.
 """
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.bench import inside, page, store, tables
+from demo.bench import inside, listing, page, store, tables
+from demo.bench.own import OWN
 from models.omni import McGurkError
 
 DIGITS = 4  # of numbers in tables
@@ -55,6 +56,10 @@ def write(out: Path, samples: Sequence[dict[str, Any]], skipped: Iterable[tuple[
     found = find(out.resolve().name, samples, skipped)
     for name, content in files([found], [store.read_config(out)]).items():
         store.write_atomically(out / name, content)
+    own = [sample for sample in samples if sample["pool"] == OWN]
+    if own:
+        store.write_atomically(out / "answers.csv", as_csv(listing.COLUMNS, listing.lines(own)))
+        store.write_atomically(out / "answers.md", listing.markdown(own))
     return found
 
 

@@ -18,11 +18,13 @@ from demo.bench.asking import ask, pose, unasked
 from demo.bench.benchmarks import AVHBench, is_benchmark, open_benchmark
 from demo.bench.conditions import SETS, chosen
 from demo.bench.material import Material, open_material
+from demo.bench.own import OwnClips, is_own
 from demo.bench.sampling import Case, cases
 from models import registry
 from models.omni import McGurkError, OmniModel
 
 QUESTIONS = 400  # a condition, unless told otherwise
+VOCABULARY, LABELS = "vocabulary", "labels"  # where wrong options come from
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Config:
     seed: int = 0
     split: str = "val"
     options: int = 8  # names offered, before "none of the above"
+    options_from: str = VOCABULARY  # "labels": no names but those of the clips are offered
     attention: bool = True  # False: faster, without anything about attention
     shard: tuple[int, int] = (1, 1)  # process i of n, from 1
 
@@ -49,6 +52,10 @@ class Config:
             raise McGurkError(f"There is no shard {self.shard[0]}/{self.shard[1]}: give i/n with i from 1 to n.")
         if not 4 <= self.options <= 20:
             raise McGurkError(f"Offer 4 to 20 options, not {self.options}.")
+        if self.options_from not in (VOCABULARY, LABELS):
+            raise McGurkError(
+                f"Options come from the {VOCABULARY} or from the {LABELS}, not from {self.options_from!r}."
+            )
 
     @property
     def asked_of_held_out(self) -> int:
@@ -86,6 +93,9 @@ def plan(config: Config) -> tuple[Material, list[Case]]:
         material = open_benchmark(Path(config.clips))
         if isinstance(material, AVHBench):
             return material, material.own_cases(config.conditions, config.questions, config.seed)
+    elif is_own(Path(config.clips)):
+        material = OwnClips(Path(config.clips))
+        return material, material.own_cases(config.conditions, config.questions, config.seed)
     else:
         material = open_material(config.clips, config.split, held_out)
     planned = cases(
@@ -158,7 +168,8 @@ class _Bench:
         """The sample of a case, or why it could not be asked."""
         started = time.perf_counter()
         try:
-            posed = pose(case, self.material, self.config.options, self._stimuli)
+            labels_only = self.config.options_from == LABELS
+            posed = pose(case, self.material, self.config.options, self._stimuli, labels_only)
             read = time.perf_counter()
             if self._encoded[0] is not posed.stimulus:
                 self._encoded = (posed.stimulus, self.model.encode(posed.stimulus))
@@ -228,6 +239,7 @@ def _settings(config: Config) -> dict[str, Any]:
         "split": config.split,
         "seed": config.seed,
         "options": config.options,
+        **({"options_from": config.options_from} if config.options_from != VOCABULARY else {}),
         "attention": config.attention,
         "conditions": list(config.conditions),
         "questions": config.questions,

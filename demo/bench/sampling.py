@@ -84,7 +84,7 @@ def _pool_cases(
     for index in range(max((-(-count // len(c.asks)) for c in conditions), default=0)):
         item, other = pair(material, pool, labels, index, seed)
         clip_seed = zlib.crc32(f"{seed}/{pool}/{index}".encode())
-        claim = _claim((item.label, other.label if other else ""), clip_seed)
+        says = claim((item.label, other.label if other else ""), clip_seed)
         for condition in conditions:
             swapped = condition.swaps == ALWAYS or (condition.swaps == EVERY_OTHER and index % 2 == 1)
             if swapped and other is None:
@@ -93,7 +93,7 @@ def _pool_cases(
             for place, ask in enumerate(condition.asks):
                 if index * len(condition.asks) + place < count:
                     given = other if swapped else None
-                    planned.append(Case(pool, index, condition.id, ask, item, given, claim, clip_seed))
+                    planned.append(Case(pool, index, condition.id, ask, item, given, says, clip_seed))
     return planned
 
 
@@ -129,8 +129,8 @@ def _round(labels: tuple[str, ...], turn: int, seed: str) -> tuple[list[str], li
     return order, partners
 
 
-def _claim(labels: tuple[str, ...], seed: int) -> str:
-    """A name of the vocabulary that can be taken for neither label."""
+def claim(labels: Sequence[str], seed: int) -> str:
+    """A name of the vocabulary that can be taken for none of the labels."""
     names = {name for label in labels for name in names_in(label)} | set(labels)
     fair = [name for name in VOCABULARY if not any(confusable(name, taken) for taken in names)]
     return random.Random(seed).choice(fair)

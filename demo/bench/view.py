@@ -19,6 +19,7 @@ from demo.bench import measures, page, report, store, tables
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.links import lab_query
 from demo.bench.running import Config, Progress, plan, run
+from demo.bench.sampling import HELD_OUT
 from demo.clips import gallery
 from demo.session import Lab
 from demo.turns import Wait
@@ -132,7 +133,7 @@ class Bench:
     def estimate(self, wanted: Wanted) -> Estimate:
         """What a run would ask, and how long that takes at the pace of the last one. Raises McGurkError."""
         _, planned = plan(self._config(wanted, Path()))
-        held_out = sum(case.pool != "trained" for case in planned)
+        held_out = sum(case.pool == HELD_OUT for case in planned)
         clips = len({case.item for case in planned})
         seconds = None if self.pace is None else len(planned) * self.pace
         return Estimate(self.lab.model().name, len(planned), held_out, clips, seconds)

@@ -36,7 +36,11 @@ ASKS = {
     "hear": ("hear", "♪ What do you hear?"),
     "match": ("none", "Do they match?"),
 }
-POOLS = {"trained": "Concepts the model was trained on", "held out": "Concepts it never was trained on"}
+POOLS = {
+    "trained": "Concepts the model was trained on",
+    "held out": "Concepts it never was trained on",
+    "own clips": "Clips of your own",
+}
 CHARTS = ("Accuracy", "Followed", "Layers", "Layers × heads")
 EMPTY = '<p class="hint tall">The table fills while the questions are asked.</p>'
 NO_CHART = '<p class="hint tall">Charts are drawn when the run is done or stopped.</p>'
