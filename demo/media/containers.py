@@ -127,7 +127,7 @@ def walk(
                 track.packets_until = max(track.packets_until, stamp + float((packet.duration or 0) * packet.time_base))
             if track.done:
                 continue
-            for frame in _decoded(packet, tracks):
+            for frame in _decoded(packet, kind, tracks):
                 time = _time_of(frame, kind, track, tracks)
                 if time >= end:
                     track.done = True
@@ -173,8 +173,9 @@ def _find_first(file: BinaryIO, tracks: Tracks, wanted: dict[int, str]) -> None:
         while wanted and (packet := _next_packet(packets, tracks)) is not None:
             if packet.stream_index not in wanted:
                 continue
-            for frame in _decoded(packet, tracks):
-                kind = wanted.pop(packet.stream_index)
+            kind = wanted[packet.stream_index]
+            for frame in _decoded(packet, kind, tracks):
+                del wanted[packet.stream_index]
                 _set_track(tracks, kind, packet.stream, frame)
                 break
     tracks.damaged = False
@@ -229,14 +230,15 @@ def _next_packet(packets: Iterator, tracks: Tracks):
         return None
 
 
-def _decoded(packet: av.Packet, tracks: Tracks) -> list:
+def _decoded(packet: av.Packet, kind: str, tracks: Tracks) -> list:
+    """The frames of a packet, of that kind only: in a damaged broadcast a stream may turn from sound into picture."""
     try:
         frames = packet.decode()
     except (av.FFmpegError, ValueError):
         tracks.damaged = True
         return []
     tracks.damaged = tracks.damaged or packet.is_corrupt
-    return frames
+    return [frame for frame in frames if isinstance(frame, av.VideoFrame if kind == "picture" else av.AudioFrame)]
 
 
 def _time_of(frame, kind: str, track: Track, tracks: Tracks) -> float:
