@@ -21,6 +21,7 @@ from demo.compare import Comparison, compare, to_json
 from demo.conflicts import Conflict
 from demo.player import compose
 from demo.questions import Question
+from demo.sentences import shortened
 from models import registry
 from models.omni import McGurkError, Stimulus
 
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return 0
     except McGurkError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+        print(shortened(str(error)), file=sys.stderr)
+    except UnicodeEncodeError:  # a name or a text with bytes that are no letters
+        print("A name or a text has characters that can't be shown here: use plain letters.", file=sys.stderr)
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from demo import media
+from demo.sentences import quoted
 from models.omni import SAMPLE_RATE, McGurkError
 
 MAX_SECONDS = 60.0  # a longer file is trimmed, with a notice
@@ -20,6 +21,7 @@ MAX_BYTES = 200 * 1000**2  # a larger file is refused
 MAX_FPS = 10.0  # frames sampled per second: 600 frames of 448 x 448 are 360 MB
 FPS = 2.0  # frames sampled per second unless told otherwise
 MAX_SIDE = 448  # pixels, longest side of a sampled frame unless told otherwise
+NAMED, LISTED = 80, 12  # characters of a file's name, and ids, that a sentence repeats
 STILL_SECONDS = 5.0  # how long a picture file is shown
 GALLERY = Path(__file__).parent.parent / "assets" / "clips"
 
@@ -164,24 +166,26 @@ def gallery_clip(id: str, folder: Path = GALLERY) -> GalleryClip:
     for clip in gallery(folder):
         if clip.id == id:
             return clip
-    known = ", ".join(clip.id for clip in gallery(folder)) or "the gallery is empty"
-    raise McGurkError(f"There is no gallery clip {id!r}: choose one of {known}.")
+    ids = [clip.id for clip in gallery(folder)]
+    known = ", ".join(ids[:LISTED]) + (", ..." if len(ids) > LISTED else "") or "the gallery is empty"
+    raise McGurkError(f"There is no gallery clip {quoted(id)}: choose one of {known}.")
 
 
 def _checked_file(path: str | Path) -> Path:
     path = Path(path).absolute()
+    name = quoted(path.name, NAMED)
     try:
         if not path.is_file():
-            raise McGurkError(f"There is no file {path.name!r}: check the path.")
+            raise McGurkError(f"There is no file {name}: check the path.")
         size = path.stat().st_size
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise McGurkError(f"The file {path.name!r} cannot be opened: {getattr(error, 'strerror', error)}.") from error
+        raise McGurkError(f"The file {name} cannot be opened: {getattr(error, 'strerror', error)}.") from error
     if not size:
-        raise McGurkError(f"The file {path.name!r} is empty: choose another.")
+        raise McGurkError(f"The file {name} is empty: choose another.")
     if size > MAX_BYTES:
         raise McGurkError(
-            f"The file {path.name!r} has {size / 1e6:.0f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB: shorten it first."
+            f"The file {name} has {size / 1e6:.0f} MB, the limit is {MAX_BYTES / 1e6:.0f} MB: shorten it first."
         )
     return path

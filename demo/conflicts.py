@@ -14,6 +14,7 @@ import numpy as np
 from demo import lettering, prose, splice
 from demo import vocabulary as words
 from demo.clips import MAX_SECONDS, Clip, fit_length
+from demo.sentences import check_letters, quoted
 from models.omni import SAMPLE_RATE, McGurkError, Stimulus
 
 SOUNDS = ("own", "swap", "silence", "remove", "noise")
@@ -23,6 +24,7 @@ POSITIONS = ("before", "after")
 MAX_CAPTION = 200  # characters of a caption or of on-screen text
 MAX_FREE = 10_000  # characters of free text
 MAX_TOKENS = 8_000  # of long text
+MAX_NAME = 60  # characters of a name: longer ones can't be offered as an option
 MAX_NAME_WORDS = 3  # a caption outside the vocabulary claims something if it is a name, not a sentence
 NOISE_RANGE = (-30.0, 60.0)  # dB, signal-to-noise ratio
 AUDIBLE_SNR = -10.0  # dB; in louder noise the sound no longer counts as heard
@@ -233,7 +235,8 @@ def _claimed(caption: str) -> str | None:
     if named:
         return named
     claim = words.without_article(words.plain(caption).strip(" ."))
-    return claim if len(claim.split()) <= MAX_NAME_WORDS and "," not in claim else None
+    name = len(claim) <= MAX_NAME and len(claim.split()) <= MAX_NAME_WORDS and "," not in claim
+    return claim if name else None
 
 
 def _only_concept(text: str) -> str | None:
@@ -248,7 +251,7 @@ def _clean(caption: str) -> str:
 
 def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise McGurkError(f"There is no {what} {value!r}: choose one of {', '.join(choices)}.")
+        raise McGurkError(f"There is no {what} {quoted(value)}: choose one of {', '.join(choices)}.")
 
 
 def _check_times(conflict: Conflict) -> None:
@@ -269,6 +272,7 @@ def _check_times(conflict: Conflict) -> None:
 
 
 def _check_text(conflict: Conflict) -> None:
+    check_letters("The text", conflict.caption)
     limit = MAX_FREE if conflict.text == "free" else MAX_CAPTION
     if conflict.text in ("caption", "free", "onscreen"):
         if not _clean(conflict.caption).strip(" ."):

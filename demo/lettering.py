@@ -64,13 +64,23 @@ def _layout(text: str, name: str, width: int, height: int) -> tuple[int, list[st
 
 def _lines(text: str, font: ImageFont.FreeTypeFont, room: float) -> list[str]:
     lines = [""]
-    for word in text.split():
+    for word in [piece for whole in text.split() for piece in _broken(whole, font, room)]:
         longer = f"{lines[-1]} {word}".strip()
         if font.getlength(longer) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
     return [line for line in lines if line]
+
+
+def _broken(word: str, font: ImageFont.FreeTypeFont, room: float) -> list[str]:
+    """A word, or the pieces of one that is longer than a line."""
+    pieces = [""]
+    for letter in word if font.getlength(word) > room else ():
+        if pieces[-1] and font.getlength(pieces[-1] + letter) > room:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces if pieces[0] else [word]
 
 
 def _font_for(text: str) -> str:

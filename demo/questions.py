@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from demo import vocabulary as words
+from demo.sentences import check_letters, quoted
 from models.everyday import first_mention, means, normal
 from models.omni import McGurkError, Stimulus
 from models.wording import ABSTAIN, HEAR, MATCH, SEE, YES_NO, with_options
@@ -56,7 +57,8 @@ def question(kind: str, options: Sequence[str] = (), wording: int = 0, own: str 
     wording, for empty, repeated or overlong options, or an overlong question.
     """
     if kind not in KINDS:
-        raise McGurkError(f"There is no question {kind!r}: ask {', '.join(KINDS)}.")
+        raise McGurkError(f"There is no question {quoted(kind)}: ask {', '.join(KINDS)}.")
+    check_letters("The question", own)
     own = " ".join(own.split())
     if len(own) > MAX_OWN:
         raise McGurkError(f"The question has {len(own)} characters: keep it under {MAX_OWN}.")
@@ -70,6 +72,10 @@ def question(kind: str, options: Sequence[str] = (), wording: int = 0, own: str 
 
 def checked_options(options: Sequence[str]) -> tuple[str, ...]:
     """Options without surplus blanks. Raises McGurkError if they can't be offered."""
+    if isinstance(options, str):
+        raise McGurkError('Give the options as a list, ["cat", "dog"], not as one text.')
+    for option in options:
+        check_letters("An option", option)
     cleaned = tuple(" ".join(option.split()) for option in options)
     if not cleaned:
         return ()

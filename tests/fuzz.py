@@ -116,7 +116,8 @@ class Table:
         lines = [f"{count:6}  {outcome}" for outcome, count in self.outcomes.most_common()]
         lines += [f"{count:6}    {sentence}" for sentence, count in self.sentences.most_common(12)]
         lines += [
-            f"seconds of computing: median {np.median(times):.2f}, 99 % {np.quantile(times, 0.99):.2f}, most {times[-1]:.2f}",
+            f"seconds of computing: median {np.median(times):.2f}, 99 % {np.quantile(times, 0.99):.2f}, "
+            f"most {times[-1]:.2f}",
             f"seconds by the clock: median {np.median(self.waited):.2f}, most {max(self.waited):.2f}",
         ]
         lines += [f"memory of a process at most: {peak:.0f} MB", f"failures: {len(self.failures)}", *self.failures[:20]]

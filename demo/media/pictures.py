@@ -5,6 +5,7 @@ Knows Pillow and the quirks of picture formats. Does not know videos or clips.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
@@ -39,7 +40,9 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, ZeroDivisionError)
+# what Pillow and the libraries under it raise over damaged files
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError)
+UNREADABLE += (AttributeError, struct.error)
 
 Image.preinit()
 register_heif_opener(thumbnails=False)

@@ -22,11 +22,13 @@ from demo.media.answers import packed_banner, read_answer
 from demo.media.facts import MediaInfo, Reading
 from demo.media.moments import slots
 from demo.media.programs import decoders
+from demo.sentences import quoted
 from models.omni import SAMPLE_RATE, McGurkError
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent.parent
+NAMED = 80  # characters of a file's name that a sentence repeats
 REFUSED = 3  # exit status of demo.media.child when it has said why
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")  # environment that it gets
 
@@ -50,7 +52,7 @@ def read(path: Path, *, fps: float, max_side: int, seconds: float) -> Reading:
     most = slots(seconds, fps), max_side, round(seconds * SAMPLE_RATE)
     answer, frames, waveform = _answered(path, request, limits.DECODE_SECONDS, *most)
     if frames is None and waveform is None:
-        raise McGurkError(f"Nothing in {path.name!r} could be decoded: the file seems to be damaged.")
+        raise McGurkError(f"Nothing in {_name(path)} could be decoded: the file seems to be damaged.")
     info = MediaInfo.from_dict(answer["info"])
     return Reading(info, frames, waveform, answer["duration"], answer["damaged"], answer["cancelled"])
 
@@ -128,14 +130,18 @@ def _run(path: Path, request: dict, timeout: float, out: BinaryIO | None, take) 
                 if pipe is not None:
                     pipe.close()
     if late.is_set() or running.returncode == -signal.SIGXCPU:
-        raise McGurkError(f"Reading {path.name!r} took longer than it may: try a shorter or smaller file.")
+        raise McGurkError(f"Reading {_name(path)} took longer than it may: try a shorter or smaller file.")
     if running.returncode == REFUSED and said:
-        raise McGurkError(said.replace("{name}", repr(path.name)))
+        raise McGurkError(said.replace("{name}", _name(path)))
     if running.returncode or failure is not None:
         log.warning("decoding ended with status %s: %s", running.returncode, said)
         raise _broken(path) from failure
     return taken
 
 
+def _name(path: Path) -> str:
+    return quoted(path.name, NAMED)
+
+
 def _broken(path: Path) -> McGurkError:
-    return McGurkError(f"The file {path.name!r} could not be read: it seems to be damaged, or to need too much memory.")
+    return McGurkError(f"The file {_name(path)} could not be read: it seems to be damaged, or to need too much memory.")

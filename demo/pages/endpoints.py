@@ -16,6 +16,7 @@ from demo import inside
 from demo.compare import to_json
 from demo.conflicts import Conflict
 from demo.inside import View
+from demo.sentences import shortened
 from demo.session import Lab
 from demo.state import ALL_HEADS, LAST_LAYERS, UPLOAD, State
 from models.omni import McGurkError
@@ -146,7 +147,7 @@ class refusals:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, McGurkError):
-            raise gr.Error(escape(str(error), quote=False), print_exception=False) from error
+            raise gr.Error(escape(shortened(str(error)), quote=False), print_exception=False) from error
         if isinstance(error, TypeError | ValueError | AttributeError):  # JSON of another type than the endpoint states
             raise gr.Error("An argument has the wrong type: see the endpoint's description.") from error
 
