@@ -28,7 +28,7 @@ from demo.questions import Question
 from demo.state import UPLOAD, State, from_query
 from demo.turns import Turns, Wait
 from models.interventions import Intervention, Look
-from models.omni import Attention, McGurkError, OmniModel, Stimulus, never
+from models.omni import Attention, McGurkError, OmniModel, Stimulus, never, unless
 
 # bytes kept: 5-10 s of sampled frames are about 7 MB, 60 s up to 72 MB; both answers with their attention 1 to 6 MB
 CLIPS, SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000, 160_000_000
@@ -170,23 +170,35 @@ class Lab:
         Raises McGurkError.
         """
 
-        def make(_stop: Callable[[], bool]) -> Iterator[tuple[Situation, Path | None]]:
-            situation = self.prepare(state, uploads)
-            yield situation, self.film(situation, session) if film else None
-
         caller = self._caller(session)
+
+        def make(stop: Callable[[], bool]) -> Iterator[tuple[Situation, Path | None]]:
+            situation = self.prepare(state, uploads)
+            unless(stop)
+            if not film:
+                yield situation, None
+                return
+            known = self._film_path(situation, session).exists()
+            path = self.film(situation, session)
+            if not known and (stop() or caller.gone()):  # nobody would ever remove it
+                path.unlink(missing_ok=True)
+            yield situation, path
+
         *_, found = self.workshop.take(caller.visitor, make, gone=caller.gone)
         return found
 
     def film(self, situation: Situation, session: str) -> Path:
         """The player's file of a situation, written into the session's folder once."""
-        state, clip, other = situation.state, situation.clip, situation.other
-        named = f"{clip.path} {other and other.path} {state.conflict}"
-        name = f"{_slug(clip.name)}-{hashlib.sha256(named.encode()).hexdigest()[:12]}.mp4"
-        out = self.files.path(session, name)
+        out = self._film_path(situation, session)
         if not out.exists():
-            player.compose(clip, state.conflict, other, out, stimulus=situation.stimulus)
+            conflict = situation.state.conflict
+            player.compose(situation.clip, conflict, situation.other, out, stimulus=situation.stimulus)
         return out
+
+    def _film_path(self, situation: Situation, session: str) -> Path:
+        clip, other = situation.clip, situation.other
+        named = f"{clip.path} {other and other.path} {situation.state.conflict}"
+        return self.files.path(session, f"{_slug(clip.name)}-{hashlib.sha256(named.encode()).hexdigest()[:12]}.mp4")
 
     def ask(
         self, session: str, state: State, uploads: dict[str, str] | None = None, *, film: bool = True, **how

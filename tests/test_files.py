@@ -4,12 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from demo import files
+from demo.bench.visiting import Front, Visitor
 from demo.files import Files, size_of
+from demo.pages import site
+from demo.session import Lab
+from models.fake import FakeModel
+from tests.serving import served, stand_in_gallery, use_gallery
 
 ROOT = Path(__file__).parent.parent
 
@@ -98,3 +104,43 @@ def test_a_process_that_ends_takes_its_files_with_it(started, tmp_path):
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
     folder = Path(said.stdout.decode().strip())
     assert folder.parent == tmp_path and not folder.exists()
+
+
+def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_path_factory, media_file, monkeypatch):
+    """Requests of every kind; then each file belongs to a visitor, or to Gradio's list of what it will delete."""
+    use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), monkeypatch)
+    built = []
+    monkeypatch.setattr("app.build", lambda model: built.append(site.build(model)) or built[-1])
+    labs = []
+    monkeypatch.setattr(site, "Lab", lambda *given: labs.append(Lab(*given)) or labs[-1])
+    with served(FakeModel(), tmp_path, monkeypatch) as address:
+        front = Front.read(address.rstrip("/"))
+        for n in range(8):
+            with Visitor(front) as visitor:
+                own = {"clip": "dog", "sound": "swap", "other": ("cat", "rain", "cello")[n % 3], "ask": "see"}
+                assert visitor.touch("go", values=own).answer("aligned") == "dog"
+                for kind in ("mp4", "csv", "json"):
+                    assert not visitor.touch(f"export-{kind}").error
+                file = visitor.upload(media_file("plain.mp4"))
+                assert visitor.call("ask", question="hear", clip_file=file).value
+                assert visitor.call("compose", clip_file=file, picture="black").value
+                for sound in ("own", "silence", "noise"):
+                    assert visitor.call("ask", question="hear", clip="rain", sound=sound).value
+                assert visitor.call("compose", clip="dog", shift=n / 10).value
+                visitor.touch("go", values=own | {"clip": "cat"}, leave=lambda _: "hang up")
+        blocks, lab = built[0], labs[0]
+        films = lab.files.folder
+        until = time.monotonic() + 10
+        while len(list(films.rglob("*.csv"))) and time.monotonic() < until:
+            time.sleep(0.1)
+        left = [path for path in films.rglob("*") if path.is_file()]
+        assert left and {path.suffix for path in left} == {".mp4"}  # of calls without a page: those that leave take all
+        assert len(left) == 16  # a film for each that was asked for, none for a question
+        others = {path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(films)}
+        listed = {Path(file) for kept in blocks.temp_file_sets for file in kept}
+        assert others <= listed, f"nobody owns {sorted(others - listed)[:3]}"
+        lab.files.keep = 0.0
+        time.sleep(0.01)
+        lab.tidy()
+        assert size_of(films) == 0
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # Gradio deletes what it listed when it ends

@@ -44,7 +44,7 @@ def start(tmp_path, tmp_path_factory):
 
 def test_visitors_meet_no_errors_and_no_crossed_answers(start):
     address = start(FakeModel(0.02))
-    *_, found = load.run(load.Config(address, visitors=6, minutes=0.3, think=0.3, rest=0.1))
+    *_, found = load.run(load.Config(address, visitors=6, minutes=0.2, think=0.3, rest=0.1))
     assert (found.errors, found.crossed) == ([], [])
     assert set(found.waits) >= {"gallery", "own words"} and found.requests >= 30
     table = load.markdown(found)
