@@ -1,11 +1,20 @@
 # make demo   install what is missing, fetch weights, start the app on http://127.0.0.1:7860
 # make test   the same set-up plus what tests need, then all tests
+# make audit  known weaknesses and the licences of everything that is installed
+# make upgrade-check   the newest of everything in a scratch environment, and whether the application works with it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export GRADIO_ANALYTICS_ENABLED := False
 
-.PHONY: demo test weights lint clean
+AUDIT := build/audit
+UPGRADE := build/upgrade
+# licences under which everything that is installed may be used and passed on; another one fails the audit
+LICENCES := Apache;MIT;BSD;ISC;Python Software Foundation;PSF;Mozilla Public License;MPL;HPND;Unlicense;Zlib;CC0;0BSD
+# tests that go through the whole application with the fake model: what an upgrade breaks first
+SMOKE := tests/test_doors.py tests/test_callers.py tests/test_api.py tests/test_session.py tests/test_files.py
+
+.PHONY: demo test weights lint audit upgrade-check clean
 
 demo: weights
 	$(BIN)/python app.py
@@ -19,6 +28,23 @@ weights: $(VENV)/.app
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check --fix .
+
+audit: $(VENV)/.app
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 pip-licenses==5.5.5
+	$(AUDIT)/bin/pip-licenses --python $(BIN)/python --from mixed --partial-match --allow-only "$(LICENCES)"
+	$(AUDIT)/bin/pip-audit --strict --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+
+# torch stays: other specs than its pin pull CUDA
+upgrade-check:
+	rm -rf $(UPGRADE)
+	$(PYTHON) -m venv $(UPGRADE)
+	sed -E '/^torch==/!s/==[^ #]+//' requirements.txt tests/requirements.txt > $(UPGRADE)/newest.txt
+	$(UPGRADE)/bin/python -m pip install --quiet --disable-pip-version-check -r $(UPGRADE)/newest.txt
+	$(UPGRADE)/bin/python -m pip list --format freeze | sort > $(UPGRADE)/installed.txt
+	@echo "Pins that are no longer the newest:"
+	@grep -ohE '^[A-Za-z0-9_.-]+==[^ ]+' requirements.txt tests/requirements.txt | sort | comm -23 - $(UPGRADE)/installed.txt
+	$(UPGRADE)/bin/python -m pytest -q $(SMOKE)
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

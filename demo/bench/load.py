@@ -125,7 +125,7 @@ class _Crowd:
         chance = random.Random(f"{self.config.seed} {number}")
         self.over.wait(chance.uniform(0, min(self.config.think, 30 * self.config.minutes)))
         while not self.over.is_set():
-            with Visitor(self.front) as visitor:
+            with Visitor(self.front, self.over) as visitor:
                 for _ in range(chance.randint(2, 12)):
                     if self.over.is_set():
                         return

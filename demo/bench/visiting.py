@@ -77,8 +77,9 @@ class Reply:
 class Visitor:
     """One session. Use it as a context manager: leaving hangs up, as closing the page does."""
 
-    def __init__(self, front: Front):
-        self.front = front
+    def __init__(self, front: Front, over: threading.Event | None = None):
+        """over: set when visitors are to leave whatever they wait for."""
+        self.front, self.over = front, over or threading.Event()
         self.session = secrets.token_hex(6)
         self.api = front.address + API
         self.client = httpx.Client(timeout=httpx.Timeout(30, read=PATIENCE))
@@ -138,6 +139,9 @@ class Visitor:
         reply, happened = Reply(), ""
         with self.client.stream("GET", f"{self.api}/call/{name}/{joined.json()['event_id']}") as stream:
             for line in stream.iter_lines():
+                if self.over.is_set():
+                    reply.error = "hung up"
+                    break
                 if line.startswith("event: "):
                     happened = line.removeprefix("event: ")
                 elif line.startswith("data: ") and happened == "complete":
@@ -164,7 +168,7 @@ class Visitor:
         for message in self._messages(started):
             spent = time.monotonic() - started
             what, output = message.get("msg"), message.get("output") or {}
-            wish = "" if cancelled else leave(spent)
+            wish = "hang up" if self.over.is_set() else "" if cancelled else leave(spent)
             if wish == "hang up":
                 reply.error = "hung up"
                 break
