@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -250,6 +251,15 @@ class OmniModel(ABC):
                 how = {"adapters": (adapter,), "attention": False, "max_new_tokens": 1, "stop": stop}
                 [(_, answer)] = self.answer(encoded, question, options, steering=steering, **how)
                 yield adapter, place, answer.options
+
+    def opened(
+        self, encoded: Any, question: str, adapter: str, stop: Callable[[], bool] = never
+    ) -> AbstractContextManager:
+        """The prompt in front of an adapter, to be read in several ways (a Reader); nobody else is at it meanwhile.
+
+        Raises McGurkError for a model that nobody can reach into.
+        """
+        raise McGurkError(f"Nobody can reach into {self.name}: choose a model that runs here.")
 
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
         """Encode and answer in one call: {adapter: Answer}."""

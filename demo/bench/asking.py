@@ -98,7 +98,7 @@ def ask(
         },
         "hidden_tokens": len(steering.region) if steering else 0,
         "answers": {
-            adapter: _answer(answer, posed) | _alignment(model, encoded, posed, adapter, attention)
+            adapter: read_answer(answer, posed) | _alignment(model, encoded, posed, adapter, attention)
             for adapter, answer in given.items()
         },
     }
@@ -221,7 +221,8 @@ def _hidden(condition: Condition, posed: Posed, encoded: Any, model: OmniModel, 
     return Cut(REGION, EVERYTHING, region=tuple(sorted(hidden.tolist())))
 
 
-def _answer(answer: Answer, posed: Posed) -> dict[str, Any]:
+def read_answer(answer: Answer, posed: Posed) -> dict[str, Any]:
+    """What an answer says, whether it is right and whom it followed, as plain values; attention where there is some."""
     question, judged = posed.question, posed.judged
     together = posed.case.other is None
     right = is_right(question, answer.text, judged, posed.truth, together)

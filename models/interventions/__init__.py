@@ -16,14 +16,29 @@ How a page uses them:
   `dataclasses.replace(it, gain=...)` what one over a strength needs.
 - `cut.patch`, `cut.stretch` and `cut.words` turn a click into the positions of `Cut(source="region", region=...)`,
   given the TokenMap of an answer's attention.
+- `heads.moved(model, encoded, question, kind)` gives the grid of heads, {adapter: layers x heads}: how far each head's
+  output moves without the modality; `Heads(kind, strength, chosen=((layer, head), ...))` turns those up, or cuts them.
 - `usual(asked, layers)`: what one would try for a question about the "picture" or the "sound".
 """
 
+from models.interventions.budget import Budget
 from models.interventions.catalogue import INTERVENTIONS, make, to_values
+from models.interventions.closer import Closer
+from models.interventions.composite import Composite
+from models.interventions.counterfactual import Counterfactual
 from models.interventions.cut import Cut
 from models.interventions.exit import Exit
+from models.interventions.guidance import Guidance
+from models.interventions.heads import Heads
+from models.interventions.inhibit import Inhibit
 from models.interventions.intervention import Control, Intervention
 from models.interventions.listen import Listen
 from models.interventions.look import Look
+from models.interventions.mutual import Mutual
+from models.interventions.saliency import Saliency
+from models.interventions.sinks import Sinks
 
-__all__ = ["INTERVENTIONS", "Control", "Cut", "Exit", "Intervention", "Listen", "Look", "make", "to_values"]
+__all__ = [
+    "INTERVENTIONS", "Budget", "Closer", "Composite", "Control", "Counterfactual", "Cut", "Exit", "Guidance", "Heads",
+    "Inhibit", "Intervention", "Listen", "Look", "Mutual", "Saliency", "Sinks", "make", "to_values",
+]  # fmt: skip

@@ -9,14 +9,30 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from models.interventions.budget import Budget
+from models.interventions.closer import Closer
+from models.interventions.composite import Composite
+from models.interventions.counterfactual import Counterfactual
 from models.interventions.cut import Cut
 from models.interventions.exit import Exit
+from models.interventions.guidance import Guidance
+from models.interventions.heads import Heads
+from models.interventions.inhibit import Inhibit
 from models.interventions.intervention import Intervention
 from models.interventions.listen import Listen
 from models.interventions.look import Look
+from models.interventions.mutual import Mutual
+from models.interventions.saliency import Saliency
+from models.interventions.sinks import Sinks
 from models.omni import McGurkError
 
-INTERVENTIONS: dict[str, type[Intervention]] = {method.id: method for method in (Look, Listen, Cut, Exit)}
+INTERVENTIONS: dict[str, type[Intervention]] = {
+    method.id: method
+    for method in (
+        Look, Listen, Cut, Exit, Heads, Counterfactual, Guidance, Composite, Mutual, Inhibit, Sinks, Closer, Saliency,
+        Budget,
+    )
+}  # fmt: skip
 
 
 def make(id: str, values: Mapping[str, Any] | None = None) -> Intervention:

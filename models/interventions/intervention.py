@@ -80,6 +80,7 @@ class Intervention(ABC):
     paper: ClassVar[str]
     fails: ClassVar[str]
     presets: ClassVar[dict[str, dict[str, Any]]] = {}  # name -> values
+    rewrites: ClassVar[bool] = False  # asks about a changed clip: its answered() takes the place of plan()
 
     @abstractmethod
     def __bool__(self) -> bool:

@@ -122,3 +122,28 @@ class Terms(Mask):
 def _rows(rows: Tensor, start: int, stop: int) -> Tensor:
     """What holds for the positions start..stop, of P + 1 values of which the last goes on for ever."""
     return rows[torch.arange(start, stop).clamp(max=len(rows) - 1)]
+
+
+class Dense(Mask):
+    """A bias of its own for each pair of some rows and columns; positions behind the prompt get the last row's.
+
+    rows, columns: bool, P. values: float, chosen rows x chosen columns.
+    """
+
+    def __init__(self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray):
+        self.place = torch.full((len(rows) + 1,), -1)
+        self.place[torch.from_numpy(np.flatnonzero(rows))] = torch.arange(int(rows.sum()))
+        self.place[-1] = len(values) - 1
+        self.columns, self.values = torch.from_numpy(np.flatnonzero(columns)), torch.from_numpy(values).float()
+
+    def touches(self, start: int, stop: int) -> bool:
+        return bool((_rows(self.place, start, stop) >= 0).any())
+
+    def bias(self, start: int, stop: int, keys: int) -> Tensor:
+        added = torch.zeros(stop - start, keys)
+        place = _rows(self.place, start, stop)
+        chosen, known = place >= 0, self.columns < keys
+        rows = torch.zeros(int(chosen.sum()), keys)
+        rows[:, self.columns[known]] = self.values[place[chosen]][:, known]
+        added[chosen] = rows
+        return added

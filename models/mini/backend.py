@@ -13,7 +13,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from models.interventions.sweeping import swept
 from models.mini import checkpoint
 from models.mini.encoders import AUDIOSET_CLASSES, FRAME_SIZE, IMAGENET_CLASSES
 from models.mini.processing import END, Prompt, reply
-from models.mini.reading import MiniReader, earlier
+from models.mini.reading import Encoded, MiniReader, earlier
 from models.omni import (
     ALIGNED,
     BASE,
@@ -50,22 +49,6 @@ from models.probe import PROBE, Recorder, paused, recording
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
 READ = 8_000  # tokens whose keys and values are kept after an adapter has read them, 23 kB each
 PERCEIVED = 5  # classes reported of each encoder
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """A stimulus as `mini` sees it: media tokens (N x hidden), frame times (s), number of sound patches.
-
-    media: digests of what was seen and heard, the same for the same pixels and samples.
-    """
-
-    stimulus: Stimulus
-    vision: Tensor | None
-    sound: Tensor | None
-    frame_times: np.ndarray
-    patches: int
-    perceived: dict[str, list[tuple[str, float]]]
-    media: tuple[bytes, bytes]
 
 
 def fast_dtype() -> torch.dtype:
@@ -144,6 +127,10 @@ class Mini(OmniModel):
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
+        if steering and steering.rewrites:
+            how = {"attention": attention, "max_new_tokens": max_new_tokens, "system": system, "stop": stop}
+            yield from steering.answered(self, encoded, question, options, adapters or self.adapters, **how)
+            return
         prompt = self._prompt(encoded, question, system)
         longest = self.inner.config.text_config.max_position_embeddings - max_new_tokens
         if len(prompt.ids) > longest:
@@ -212,14 +199,15 @@ class Mini(OmniModel):
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, int, dict[str, float]]]:
         """See OmniModel.sweep."""
-
-        @contextmanager
-        def opened(adapter: str) -> Iterator[MiniReader]:
-            unless(stop)
-            with torch.inference_mode(), self._lock, self._using(adapter):
-                yield MiniReader(self, adapter, encoded, self._prompt(encoded, question), question)
-
+        opened = lambda adapter: self.opened(encoded, question, adapter, stop)  # noqa: E731
         yield from swept(opened, adapters or self.adapters, options, interventions)
+
+    @contextmanager
+    def opened(self, encoded: Encoded, question: str, adapter: str, stop=never) -> Iterator[MiniReader]:
+        """See OmniModel.opened."""
+        unless(stop)
+        with torch.inference_mode(), self._lock, self._using(adapter):
+            yield MiniReader(self, adapter, encoded, self._prompt(encoded, question), question, stop=stop)
 
     def _read(
         self, adapter: str, encoded: Encoded, prompt: Prompt, first: int, stop: Callable[[], bool] = never
@@ -266,7 +254,7 @@ class Mini(OmniModel):
         if isinstance(cache, Streams):
             return cache.forward(lambda own, shorter, _: self._forward(own, keep, **earlier(inputs, shorter)))
         hidden = self.inner.language_model.model(past_key_values=cache, use_cache=True, **inputs).last_hidden_state
-        return self.inner.language_model.lm_head(hidden[:, -keep:]).float()
+        return self.inner.language_model.lm_head(hidden[:, -keep:].contiguous()).float()  # else once a row
 
     def _score(self, cache: DynamicCache, first: Tensor, options: Sequence[str]) -> list[dict[str, float]]:
         """For each row, probability of each option's full text, all in one pass: each sees the prompt and itself only.

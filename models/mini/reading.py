@@ -6,8 +6,10 @@ Knows the backend's ways of reading. Does not know any intervention.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import Tensor
 
 from models.asks import Asks
@@ -15,11 +17,27 @@ from models.interventions.intervention import REMOVED
 from models.interventions.reading import Reader
 from models.interventions.stand_ins import lessened
 from models.mini.processing import Prompt
-from models.omni import never
+from models.omni import Stimulus, never
 from models.probe import paused, steering
 
 if TYPE_CHECKING:
-    from models.mini.backend import Encoded, Mini
+    from models.mini.backend import Mini
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A stimulus as `mini` sees it: media tokens (N x hidden), frame times (s), number of sound patches.
+
+    media: digests of what was seen and heard, the same for the same pixels and samples.
+    """
+
+    stimulus: Stimulus
+    vision: Tensor | None
+    sound: Tensor | None
+    frame_times: np.ndarray
+    patches: int
+    perceived: dict[str, list[tuple[str, float]]]
+    media: tuple[bytes, bytes]
 
 
 class MiniReader(Reader):

@@ -137,6 +137,10 @@ class QwenOmni(OmniModel):
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, Answer]]:
         """See OmniModel.answer. Greedy; an option's score is the log-probability of its whole text and the end."""
+        if steering and steering.rewrites:
+            how = {"attention": attention, "max_new_tokens": max_new_tokens, "system": system, "stop": stop}
+            yield from steering.answered(self, encoded, question, options, adapters or self.adapters, **how)
+            return
         stimulus, max_new_tokens = encoded.stimulus, longest_answer(options, max_new_tokens)
         prompt = self.layout.prompt(
             encoded.media, question, text=stimulus.text, text_position=stimulus.text_position, system=system
@@ -153,7 +157,8 @@ class QwenOmni(OmniModel):
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
         fed = self._within_memory(lambda: self.feed(prompt, encoded))
         reader = QwenReader(self, encoded, prompt, fed, question, system)
-        for names in [asked] if self.batched and len(asked) > 1 else [[name] for name in asked]:
+        together = self.batched and len(asked) > 1 and not steering  # each plans for itself what is done to it
+        for names in [asked] if together else [[name] for name in asked]:
             unless(stop)
             started = time.perf_counter()
             how = reader, options, attention, steering, max_new_tokens, stop
@@ -203,16 +208,17 @@ class QwenOmni(OmniModel):
         stop: Callable[[], bool] = never,
     ) -> Iterator[tuple[str, int, dict[str, float]]]:
         """See OmniModel.sweep."""
-        stimulus = encoded.stimulus
-        prompt = self.layout.prompt(encoded.media, question, text=stimulus.text, text_position=stimulus.text_position)
-
-        @contextmanager
-        def opened(adapter: str) -> Iterator[QwenReader]:
-            unless(stop)
-            with torch.inference_mode(), self._lock, self._using([adapter]):
-                yield QwenReader(self, encoded, prompt, self.feed(prompt, encoded), question)
-
+        opened = lambda adapter: self.opened(encoded, question, adapter, stop)  # noqa: E731
         yield from swept(opened, adapters or self.adapters, options, interventions)
+
+    @contextmanager
+    def opened(self, encoded: Encoded, question: str, adapter: str, stop=never) -> Iterator[QwenReader]:
+        """See OmniModel.opened."""
+        unless(stop)
+        given = encoded.stimulus
+        prompt = self.layout.prompt(encoded.media, question, text=given.text, text_position=given.text_position)
+        with torch.inference_mode(), self._lock, self._using([adapter]):
+            yield QwenReader(self, encoded, prompt, self.feed(prompt, encoded), question)
 
     def _attention(self, recorder, row: int, prompt: Prompt, written: list[int]) -> Attention | None:
         if recorder is None:

@@ -84,7 +84,7 @@ class Decoder:
         hidden = self.language_model(
             inputs_embeds=embeddings, position_ids=positions, past_key_values=cache, use_cache=True, **more
         ).last_hidden_state
-        return self.lm_head(hidden[:, -keep:]).float()
+        return self.lm_head(hidden[:, -keep:].contiguous()).float()  # else its weights are copied for every row
 
     def score(self, cache: DynamicCache, first: Tensor, texts: Sequence[Sequence[int]], start: float) -> Tensor:
         """rows x options: log-probability of each option's full text after the prompt, all options in one pass.

@@ -6,8 +6,21 @@ Neutral values change no bit, others change something, the cache changes nothing
 import pytest
 import torch
 
-from models.interventions import INTERVENTIONS, Cut, Exit, Listen, Look, make, to_values
-from models.interventions.cut import EVERYTHING, REGION
+from models.interventions import INTERVENTIONS, make, to_values
+from models.interventions.budget import DROPPED, Budget
+from models.interventions.closer import BOTH, Closer
+from models.interventions.composite import ACROSS, CLOSED, EVERY, Composite
+from models.interventions.counterfactual import INSTEAD, SHUFFLED, SUBTRACTED, Counterfactual
+from models.interventions.cut import EVERYTHING, REGION, Cut
+from models.interventions.exit import Exit
+from models.interventions.guidance import Guidance
+from models.interventions.heads import Heads, moved
+from models.interventions.inhibit import Inhibit
+from models.interventions.listen import Listen
+from models.interventions.look import Look
+from models.interventions.mutual import Mutual
+from models.interventions.saliency import Saliency
+from models.interventions.sinks import FIRST_TOKEN, Sinks
 from models.interventions.streams import begin
 from models.mini.backend import Mini
 from models.omni import BASE, McGurkError
@@ -15,7 +28,12 @@ from models.qwen_omni import QwenOmni
 from tests import tiny_omni
 from tests.interventions.prompts import OPTIONS, QUESTION, longer, opened, step, stimulus
 
-NEUTRAL = {"look": Look(), "listen": Listen(), "cut": Cut(REGION), "exit": Exit("sound")}
+NEUTRAL = {
+    "look": Look(), "listen": Listen(), "cut": Cut(REGION), "exit": Exit("sound"), "heads": Heads(),
+    "counterfactual": Counterfactual(SUBTRACTED, gamma=0.0), "guidance": Guidance(), "composite": Composite(),
+    "mutual": Mutual(), "inhibit": Inhibit(), "sinks": Sinks(), "closer": Closer(), "saliency": Saliency(),
+    "budget": Budget(),
+}  # fmt: skip
 TRIED = [
     Look(picture=4.0, sound=0.3),
     Look(text=0.0, rows="last"),
@@ -27,7 +45,23 @@ TRIED = [
     Cut(REGION, EVERYTHING, region=(9, 10)),
     Exit("picture", 0),
     Exit("sound", -1),
+    Heads("sound", 2.0),
+    Heads(strength=0.0, chosen=((0, 1), (1, 0))),
+    Counterfactual(INSTEAD, "picture"),
+    Counterfactual(SUBTRACTED, "sound", SHUFFLED, 0.7),
+    Guidance(picture=0.5, sound=1.5),
+    Guidance(sound=1.0, stand_in="blank"),
+    Composite(EVERY),
+    Composite(ACROSS, CLOSED),
+    Mutual("picture and sound"),
+    Inhibit("picture and sound", 0.3),
+    Sinks("picture", 0.3, FIRST_TOKEN, least=0.0),
+    Closer(BOTH),
+    Saliency("picture", 0.7, 0.3),
+    Budget("picture", 0.2),
+    Budget("sound", 0.5, DROPPED),
 ]
+ALONE = ("closer", "budget")  # they change the clip, or what is remembered: there is no reading without a cache
 
 
 @pytest.fixture(scope="module", params=(pytest.param("mini", marks=pytest.mark.mini), "Qwen2.5-Omni", "Qwen3-Omni"))
@@ -67,7 +101,7 @@ def test_it_changes_the_answer_and_the_receipt_says_how(model, how):
     assert done["layers"] and set(done["layers"]) <= set(range(model.layers)) and done["what"] == how.says()
 
 
-@pytest.mark.parametrize("how", TRIED, ids=lambda it: f"{it.id}: {it.says()}")
+@pytest.mark.parametrize("how", [it for it in TRIED if it.id not in ALONE], ids=lambda it: f"{it.id}: {it.says()}")
 def test_reading_with_a_cache_and_without_agree(model, how):
     written = [3, 41, 7]
     with opened(model, stimulus(), BASE) as reader:
@@ -83,7 +117,9 @@ def test_reading_with_a_cache_and_without_agree(model, how):
             assert (cached[n] - whole).abs().max() < near * max(1.0, float(whole.std()))
 
 
-@pytest.mark.parametrize("how", TRIED, ids=lambda it: f"{it.id}: {it.says()}")
+@pytest.mark.parametrize(
+    "how", [it for it in TRIED if not getattr(it, "chosen", ())], ids=lambda it: f"{it.id}: {it.says()}"
+)
 def test_what_is_not_there_is_refused(model, how):
     bare = tiny_omni.stimulus(frames=0, seconds=None)
     with pytest.raises(McGurkError, match=r"^There is no|^Position \d+ is not"):
@@ -91,7 +127,7 @@ def test_what_is_not_there_is_refused(model, how):
 
 
 def test_a_sweep_is_each_of_its_answers(model):
-    ways = [None, *TRIED]
+    ways = [None, *(it for it in TRIED if it.id != "closer")]
     found = {place: shares for _, place, shares in model.sweep(
         model.encode(stimulus()), QUESTION, OPTIONS, ways, adapters=(BASE,)
     )}  # fmt: skip
@@ -107,3 +143,27 @@ def test_values_are_written_and_read_back(how):
     assert make(how.id, to_values(how)) == how
     with pytest.raises(McGurkError, match="has no 'nonsense'"):
         make(how.id, {"nonsense": 1})
+
+
+def test_heads_move_where_their_modality_is_heard(model):
+    encoded = model.encode(stimulus())
+    found = moved(model, encoded, QUESTION, "sound", adapters=(BASE,))[BASE]
+    assert found.shape == (model.layers, model.heads) and (found >= 0).all() and found.max() > 0
+    with pytest.raises(McGurkError, match="There is no injected text"):
+        moved(model, model.encode(stimulus(text="")), QUESTION, "text", adapters=(BASE,))
+
+
+def test_a_close_up_is_asked_about_with_the_whole_and_no_sweep_has_it(model):
+    answer = ask(model, Closer(BOTH))
+    plain = ask(model).receipt
+    assert answer.receipt.audio_seconds > plain.audio_seconds and len(answer.receipt.intervention["notes"]) == 2
+    with pytest.raises(McGurkError, match="part of a sweep"):
+        list(model.sweep(model.encode(stimulus()), QUESTION, OPTIONS, [Closer(BOTH)]))
+
+
+def test_a_model_without_sinks_says_so_with_the_measurement(model):
+    try:
+        notes = ask(model, Sinks("picture", 0.5)).receipt.intervention["notes"]
+        assert "% makes a sink" in notes[0]
+    except McGurkError as error:
+        assert "no sink dimension: at most" in str(error) and "%" in str(error)
