@@ -11,25 +11,29 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import load, pointing, report, store, timing
+from demo.bench import curves, interventions, load, pointing, report, store, timing
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
+INTERVENTIONS, CURVES = "interventions", "curves"
+
+TASKS = "instead of a run: report RUN..., pointing, speed, load, interventions, curves"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
-    `load` sends visitors to a running application."""
+    `load` sends visitors to a running application, `interventions` tries every method without training, `curves` what
+    is lost layer by layer and head by head."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
-        help="ask many questions under many conditions; report; pointing; speed; load",
+        help="ask many questions under many conditions; report; pointing; speed; load; interventions; curves",
         epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), "
         "or --shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
     )
-    parser.add_argument("task", nargs="*", metavar="report RUN... | pointing | speed | load", help="instead of a run")
+    parser.add_argument("task", nargs="*", metavar="TASK", help=TASKS)
     parser.add_argument("--model", default="mini", metavar="NAME")
     parser.add_argument(
         "--clips",
@@ -50,6 +54,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--no-attention", action="store_true", help="faster; no white-box tables")
     parser.add_argument("--shard", default="", metavar="i/n", help="this process's part; default: accelerate's rank")
+    parser.add_argument("--methods", metavar="A,B", help="interventions: which; default all")
     parser.add_argument("--visitors", type=int, default=20, metavar="N", help="load: how many at a time; default 20")
     parser.add_argument("--minutes", type=float, default=5, metavar="M", help="load: how long; default 5")
     parser.add_argument("--think", type=float, default=load.THINK, metavar="S", help="load: between two questions")
@@ -72,8 +77,12 @@ def run_bench(given: argparse.Namespace) -> None:
         _time(given)
     elif given.task == [LOAD]:
         _load(given)
+    elif given.task == [INTERVENTIONS]:
+        _try(given)
+    elif given.task == [CURVES]:
+        _curve(given)
     else:
-        known = f"{REPORT} RUN..., {POINTING}, {SPEED} or {LOAD}"
+        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {INTERVENTIONS} or {CURVES}"
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
 
@@ -162,3 +171,43 @@ def _time(given: argparse.Namespace) -> None:
             print(f"Timing {found} ...", file=sys.stderr)
         else:
             print(timing.markdown(found))
+
+
+def _try(given: argparse.Namespace) -> None:
+    if not given.out:
+        raise McGurkError("Say where the run is to be kept: --out runs/NAME.")
+    listed = {"conditions": given.conditions, "methods": given.methods}
+    if given.conditions == "quality":
+        listed["conditions"] = None  # the default of other runs
+    config = interventions.Config(
+        clips=given.clips,
+        out=given.out,
+        model=given.model,
+        questions=interventions.QUESTIONS if given.questions is None else given.questions,
+        seed=given.seed,
+        split=given.split,
+        options=given.options,
+        **{name: tuple(part.strip() for part in text.split(",")) for name, text in listed.items() if text},
+    )
+    with tqdm(desc="interventions", unit="question", disable=None) as bar:
+        for done, total, _ in interventions.run(config):
+            bar.total = total
+            bar.update(done - bar.n)
+    print(interventions.markdown(interventions.read(given.out)))
+
+
+def _curve(given: argparse.Namespace) -> None:
+    config = curves.Config(
+        clips=given.clips,
+        model=given.model,
+        clips_asked=curves.CLIPS if given.questions is None else given.questions,
+        seed=given.seed,
+        split=given.split,
+        out=given.out,
+    )
+    last = None
+    with tqdm(desc="curves", unit="question", total=2 * config.clips_asked, disable=None) as bar:
+        for done, _total, found in curves.run(config):
+            bar.update(done - bar.n)
+            last = found
+    print(curves.markdown(last))
