@@ -2,8 +2,9 @@
 
 Clips whose sound was swapped are asked what is seen and what is heard. Curves: a cut to the answer in a window of
 layers around each, and an exit after each, of picture and of sound. Heads: how far each one's output moves without
-picture or sound. Means with 95 % intervals over clips (mean +- 1.96 standard errors). Knows the order of things and
-formulas of means. Does not know how a sweep is run.
+picture or sound. Interference: how far the answer about one modality moves once the other is there. Means with 95 %
+intervals over clips (mean +- 1.96 standard errors). Knows the order of things and formulas of means. Does not know how a
+sweep is run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.bench import store
+from demo.bench import conflicting, store
 from demo.bench.asking import pose
 from demo.bench.material import open_material
 from demo.bench.measures import Z_95
@@ -27,11 +28,13 @@ from demo.vocabulary import plain
 from models import registry
 from models.interventions import Cut, cut, exit
 from models.interventions.heads import moved
-from models.interventions.intervention import LAST
+from models.interventions.intervention import LAST, REMOVED
+from models.interventions.stand_ins import lessened
 from models.omni import McGurkError, OmniModel
 
 CLIPS = 50  # of each question, unless told otherwise
-CUT, EXIT = "cut to the answer", "exit after"
+CUT, EXIT, NOTHING = "cut to the answer", "exit after", "nothing"
+INTERFERENCE, DISAGREEMENT = "interference", "disagreement"  # see conflicting
 SEEN, HEARD = "seen", "heard"
 
 
@@ -124,18 +127,31 @@ def _measure(model: OmniModel, posed, found: Found) -> None:
     question, ask = posed.question, posed.case.ask
     truths = {SEEN: posed.stimulus.seen, HEARD: posed.stimulus.heard}
     ways: list = [None]
-    keys: list = [("nothing", "", None)]
+    keys: list = [(NOTHING, "", None)]
     for kind in (PICTURE, SOUND):
         ways += cut.along(Cut(kind, LAST), model.layers)
         keys += [(CUT, kind, layer) for layer in range(model.layers)]
         ways += exit.along(kind, model.layers)
         keys += [(EXIT, kind, layer) for layer in range(-1, model.layers)]
-    encoded = model.encode(posed.stimulus)
+    encoded, plainly = model.encode(posed.stimulus), {}
     for adapter, place, shares in model.sweep(encoded, question.prompt, question.options, ways):
         way, kind, layer = keys[place]
+        if place == 0:
+            plainly[adapter] = list(shares.values())
         for of, label in truths.items():
             if label and plain(label) in shares:
                 found.values[ask, adapter, way, kind, of, layer].append(shares[plain(label)])
+    alone = {}
+    for name, other in ((PICTURE, SOUND), (SOUND, PICTURE)):
+        encoded_alone = model.encode(lessened(posed.stimulus, {other}, REMOVED))
+        told = model.sweep(encoded_alone, question.prompt, question.options, [None])
+        alone[name] = {adapter: list(shares.values()) for adapter, _, shares in told}
+    asked = PICTURE if ask == "see" else SOUND
+    for adapter, beside in plainly.items():
+        of = conflicting.interference(alone[asked][adapter], beside)
+        found.values[ask, adapter, INTERFERENCE, asked, "nats", None].append(of)
+        of = conflicting.disagreement(alone[PICTURE][adapter], alone[SOUND][adapter])
+        found.values[ask, adapter, DISAGREEMENT, "", "", None].append(of)
     for kind in (PICTURE, SOUND):
         for adapter, grid in moved(model, encoded, question.prompt, kind).items():
             found.heads[ask, adapter, kind].append(grid)
@@ -146,7 +162,7 @@ def last_that_matters(points: Sequence[Point], tolerance: float = 0.03) -> dict[
 
     After DyVTE's label rule (arXiv 2411.19628): the loss grows by less than 3 % of what it is, here of the mean.
     """
-    plain_ = {(p.ask, p.adapter, p.of): p.mean for p in points if p.layer is None}
+    plain_ = {(p.ask, p.adapter, p.of): p.mean for p in points if p.way == NOTHING}
     found: dict[tuple, int | None] = {}
     for point in sorted((p for p in points if p.way == EXIT), key=lambda p: -p.layer):
         key = (point.ask, point.adapter, point.kind, point.of)
@@ -166,7 +182,7 @@ def markdown(found: Found) -> str:
     lines = ["| asked | adapter | probability of | plain | lowest with the picture cut | lowest with the sound cut | "
              "exit costs nothing after: picture | sound |", "|---|---|---|---:|---:|---:|---:|---:|"]  # fmt: skip
     exits = last_that_matters(points)
-    for point in (p for p in points if p.layer is None):
+    for point in (p for p in points if p.way == NOTHING):
         cells = []
         for kind in (PICTURE, SOUND):
             curve = [p for p in points if (p.ask, p.adapter, p.of, p.way, p.kind)
@@ -177,6 +193,11 @@ def markdown(found: Found) -> str:
         cells += ["–" if end is None else f"layer {end}" for end in ends]
         said = f"{point.mean:.2f} ({point.low:.2f}–{point.high:.2f}, n {point.n})"
         lines.append(f"| {point.ask} | {point.adapter} | {point.of} | {said} | {' | '.join(cells)} |")
+    lines += ["", "| asked | adapter | interference, nats | disagreement, 0 to 2 |", "|---|---|---:|---:|"]
+    apart = {(p.ask, p.adapter, p.way): f"{p.mean:.2f} ({p.low:.2f}–{p.high:.2f})" for p in points}
+    for ask, adapter in dict.fromkeys((p.ask, p.adapter) for p in points):
+        both = (apart.get((ask, adapter, way), "–") for way in (INTERFERENCE, DISAGREEMENT))
+        lines.append(f"| {ask} | {adapter} | {' | '.join(both)} |")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demo.bench import measures
+from demo.bench import conflicting, measures
 from demo.bench.conditions import CONDITIONS
 from demo.bench.measures import McNemar
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, verdict
@@ -113,7 +113,7 @@ def all_measures(samples: Sequence[Sample]) -> list[Measure]:
         here = [sample for sample in asked if sample["pool"] == pool]
         for adapter in here[0]["answers"]:
             view = _View(pool, adapter, here)
-            for measure in (_preference, _importance, _gain, _stability, _perception, _matching):
+            for measure in (_preference, _importance, _gain, _stability, _perception, _matching, _conflict):
                 made += measure(view)
     return made
 
@@ -253,4 +253,27 @@ def _matching(view: _View) -> list[Measure]:
             view.number(name, CONDITIONS[condition].title, getattr(found, field), found.n)
             for name, field in YES_NO_SCORES.items()
         ]
+    return made
+
+
+def _conflict(view: _View) -> list[Measure]:
+    """Whom an answer selects, bias against deafness, and how well a mismatch is detected (see conflicting)."""
+    made = []
+    for ask in ("see", "hear"):
+        samples = view.of("swap", ask)
+        chosen, decided = conflicting.selection(samples, view.adapter)
+        if decided:
+            low, high = measures.wilson(chosen, decided)
+            value = chosen / decided
+            made.append(Measure(view.pool, "modality selection rate", ask, view.adapter, value, decided, low, high))
+        counts = conflicting.cells(samples, view.adapter)
+        if total := sum(counts.values()):
+            for name, count in counts.items():
+                low, high = measures.wilson(count, total)
+                detail = f"{ask}: {name}"
+                made.append(Measure(view.pool, "heard or said", detail, view.adapter, count / total, total, low, high))
+    hits, signals, alarms, noises = conflicting.matching(view.of("match"), view.adapter)
+    if signals and noises:
+        value = conflicting.detection(hits, signals, alarms, noises)
+        made.append(view.number("detection d'", "does the sound match?", value, signals + noises))
     return made

@@ -76,6 +76,8 @@ def test_curves_hold_every_layer_and_say_where_a_modality_stops_mattering(labell
     points = found.points()
     ways = {(p.way, p.kind): sorted({q.layer for q in points if (q.way, q.kind) == (p.way, p.kind)}) for p in points
             if p.layer is not None}  # fmt: skip
+    apart = {(p.ask, p.adapter, p.way): p.mean for p in points}
+    assert apart["see", BASE, curves.DISAGREEMENT] >= 0 and apart["hear", BASE, curves.INTERFERENCE] >= 0
     assert ways[curves.CUT, "picture"] == list(range(6)) and ways[curves.EXIT, "sound"] == list(range(-1, 6))
     mean, half = found.grids()["see", BASE, "picture"]
     assert (mean == grid).all() and (half == 0).all()
@@ -85,7 +87,7 @@ def test_curves_hold_every_layer_and_say_where_a_modality_stops_mattering(labell
 
 def test_an_exit_costs_nothing_from_the_layer_on_where_the_loss_stays_within_three_percent():
     def point(layer, mean):
-        way = "nothing" if layer is None else curves.EXIT
+        way = curves.NOTHING if layer is None else curves.EXIT
         return curves.Point("hear", BASE, way, "" if layer is None else "sound", "heard", layer, mean, 0, 1, 5)
 
     def curve(*means):
