@@ -3,8 +3,7 @@
 Clips whose sound was swapped are asked what is seen and what is heard. Curves: a cut to the answer in a window of
 layers around each, and an exit after each, of picture and of sound. Heads: how far each one's output moves without
 picture or sound. Interference: how far the answer about one modality moves once the other is there. Means with 95 %
-intervals over clips (mean +- 1.96 standard errors). Knows the order of things and formulas of means. Does not know how a
-sweep is run.
+intervals over clips (mean +- 1.96 standard errors). Knows the order of things. Does not know how a sweep is run.
 """
 
 from __future__ import annotations
