@@ -79,7 +79,8 @@ FAMILIES = {
     "Light engine (high frequency)": "engine",
 }  # fmt: skip
 TOO_WIDE = {"animal", "pet", "farm animal", "wild animal", "music", "vehicle", "tool", "musical instrument", "machine",
-            "noise", "rodent", "canine", "alarm"}  # fmt: skip
+            "noise", "rodent", "canine", "alarm",
+            "engine"}  # fmt: skip
 
 
 def main() -> None:

@@ -83,9 +83,11 @@ def means(said: str, label: str, also: Sequence[str] = ()) -> bool:
 def first_mention(text: str, label: str, also: Sequence[str] = (), *, exactly: bool = False) -> int | None:
     """Which word of a text (from 0) first means the label or something of `also`, as means() judges; None: none.
 
-    exactly: only its own name and its synonyms count, nothing narrower or wider.
+    exactly: only its own name and its synonyms count, nothing narrower or wider. Of `also` nothing counts that is only
+    in a class as wide as "vehicle" or "music".
     """
-    found = (_position(text, right, _same if exactly else _single) for right in (label, *also) if right.strip())
+    near, wide = (_same, _same) if exactly else (_near, _single)
+    found = (_position(text, right, near if at else wide) for at, right in enumerate((label, *also)) if right.strip())
     return min((at for at in found if at is not None), default=None)
 
 
@@ -117,16 +119,20 @@ def _position(text: str, label: str, fits: Callable[[str, str], bool]) -> int | 
     return None
 
 
+def _near(said: str, label: str) -> bool:
+    return _single(said, label, wide=False)
+
+
 @lru_cache(maxsize=65536)
-def _single(said: str, label: str) -> bool:
-    """Whether one name means another; both in normal form.
+def _single(said: str, label: str, wide: bool = True) -> bool:
+    """Whether one name means another; both in normal form. wide: a thing of a wide class means the class.
 
     A word that has a row of its own is taken as that, not as a synonym of others: a horn is blown, and a car horn is
     something else. Of a label without one ("bass"), the everyday word has to fit whatever it may stand for.
     """
     if _same(said, label):
         return True
-    if any({label, *_own(label)} & _above(sense) for sense in _own(said)):  # narrower than the label
+    if any({label, *_own(label)} & _above(sense, wide) for sense in _own(said)):  # narrower than the label
         return True
     return all({said, *_own(said)} & set(_everyday(sense)) for sense in _own(label))
 
@@ -158,16 +164,16 @@ def _everyday(sense: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _above(sense: str) -> frozenset[str]:
-    """Every class above a row, near and wide, in normal form."""
+def _above(sense: str, wide: bool) -> frozenset[str]:
+    """Every class above a row, near and, if wanted, wide, in normal form."""
     found: dict[str, None] = {}
-    waiting = [*_everyday(sense), *_wide(sense)]
+    waiting = [*_everyday(sense), *(_wide(sense) if wide else ())]
     while waiting:
         word = waiting.pop()
         if word not in found:
             found[word] = None
             if word in _table():
-                waiting += [*_everyday(word), *_wide(word)]
+                waiting += [*_everyday(word), *(_wide(word) if wide else ())]
     return frozenset(found)
 
 

@@ -68,6 +68,8 @@ def test_further_right_answers_count_as_the_label_does():
     assert not means("paper", "ripping paper") and means("paper", "ripping paper", ("rustling", "paper"))
     assert means("a puppy", "woman", ("dog",)) and not means("animal", "woman", ("dog",))
     assert not means("", "woman", ("",))
+    assert means("boat", "vehicle") and means("vehicle", "snowmobile", ("vehicle",))
+    assert not means("boat", "snowmobile", ("vehicle",)) and not means("piano", "singing", ("music",))
 
 
 def test_normal_form():
