@@ -60,7 +60,7 @@ class MiniReader(Reader):
 
     def less(self, without: Collection[str], stand_in: str = REMOVED) -> MiniReader:
         encoded = self.mini.encode(lessened(self.encoded.stimulus, without, stand_in))
-        prompt = self.mini._prompt(encoded, self.question, self.system, self.stop)
+        prompt = self.mini._prompt(encoded, self.question, self.system)
         return MiniReader(self.mini, self.adapter, encoded, prompt, self.question, self.system, self.stop)
 
     def read(self, asks: Asks | None = None, split: int | None = None, touch: Callable | None = None):
