@@ -20,6 +20,7 @@ JUMP = 10.0  # s
 HDR_CURVES = (16, 18)
 ASIDE = ("attached_pic", "timed_thumbnails")
 SECOND_CHOICE = ("comment", "visual_impaired", "hearing_impaired", "karaoke", "lyrics")
+UNREADABLE = (av.FFmpegError, OSError, ValueError)  # OSError: a damaged file asks for a place before its start
 NO_MEDIA = "{name} is not a media file that can be read: choose a video, sound or picture file."
 
 
@@ -71,7 +72,7 @@ def opened(file: BinaryIO) -> av.container.InputContainer:
     }
     try:
         return av.open(file, "r", options=options, metadata_errors="ignore", buffer_size=1 << 17)
-    except (av.FFmpegError, ValueError, UnicodeError) as error:
+    except UNREADABLE as error:
         raise McGurkError(NO_MEDIA) from error
 
 
@@ -225,7 +226,7 @@ def _prepare(stream: av.stream.Stream, *, threads: bool) -> None:
 def _next_packet(packets: Iterator, tracks: Tracks):
     try:
         return next(packets, None)
-    except av.FFmpegError:
+    except UNREADABLE:
         tracks.damaged = True
         return None
 
@@ -234,7 +235,7 @@ def _decoded(packet: av.Packet, kind: str, tracks: Tracks) -> list:
     """The frames of a packet, of that kind only: in a damaged broadcast a stream may turn from sound into picture."""
     try:
         frames = packet.decode()
-    except (av.FFmpegError, ValueError):
+    except UNREADABLE:
         tracks.damaged = True
         return []
     tracks.damaged = tracks.damaged or packet.is_corrupt
