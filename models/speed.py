@@ -27,6 +27,7 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerForConditionalGeneration
 
 from models.adapters import BARE, mixed
+from models.interventions import costs
 from models.omni import ALIGNED
 from models.probe import PROBE, recording
 from models.qwen_omni.backend import Encoded, assemble, model_flag, see_and_hear
@@ -154,6 +155,17 @@ class Bench:
                 print(f"  measured: {clip}, {way}: {cost.seconds:.3f} s {cost.failed}", file=sys.stderr)
             del thinker
             self._clear()
+        return found + self._steered_rows(*clips[0])
+
+    def _steered_rows(self, clip: str, fps: float, text: int) -> list[tuple[str, str, Cost]]:
+        """The shortest clip again, under every intervention."""
+        thinker, shown, found = build(self.size, self.device, PROBE), media(self.size, fps), []
+        ids, layers = prompt_ids(shown, text), self.size.config.text_config.num_hidden_layers
+        feed = lambda given, written: self._fed(thinker, given, written)  # noqa: E731
+        for way, steering in costs.timed(layers).items():
+            answer = lambda s=steering: costs.answered(s, costs.BareReader(thinker, shown, ids, feed), WRITTEN)  # noqa: E731
+            found.append((f"{clip} ({len(ids):,} tokens)", way, self.measure(answer)))
+            print(f"  measured: {clip}, {way}: {found[-1][2].seconds:.3f} s {found[-1][2].failed}", file=sys.stderr)
         return found
 
     def measure(self, answer: Callable[[], object]) -> Cost:

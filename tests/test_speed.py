@@ -3,6 +3,8 @@
 import torch
 
 from models import speed
+from models.interventions import costs
+from models.omni import Kind
 from models.speed import Bench, Cost, media, prompt_ids, table, tiny_size
 
 CPU = torch.device("cpu")
@@ -51,3 +53,19 @@ def test_the_full_size_is_that_of_the_release():
     with torch.device("meta"):
         thinker = speed.Qwen2_5OmniThinkerForConditionalGeneration._from_config(config)
     assert 8.7e9 < sum(p.numel() for p in thinker.parameters()) < 9.1e9
+
+
+def test_every_intervention_is_timed_on_a_prompt_that_it_changes():
+    size = tiny_size()
+    bench, shown = Bench(size, CPU, repeats=0), media(size, 2.0)
+    ids = prompt_ids(shown, 20)
+    thinker = speed.build(size, CPU, speed.PROBE)
+    with torch.inference_mode():
+        reader = costs.BareReader(thinker, shown, ids, lambda given, written: bench._fed(thinker, given, written))
+        plain = bench._fed(thinker, shown, ids)
+        for way in costs.timed(4).values():
+            assert [len(row) for row in costs.answered(way, reader, 3)] == [3]
+        deaf = reader.less({"sound"})
+    assert len(plain) == len(reader.tokens) == len(ids)
+    assert reader.tokens.kinds.count(Kind.QUESTION) == 20 and reader.tokens.kinds.count(Kind.AUDIO) > 0
+    assert deaf.tokens.kinds.count(Kind.AUDIO) == 0 and len(deaf.fed) == len(deaf.ids) < len(ids)

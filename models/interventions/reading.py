@@ -95,10 +95,12 @@ class Terms(Mask):
     ):
         self.terms = [(torch.from_numpy(rows), torch.from_numpy(columns).float()) for rows, columns in terms]
         self.opens = None if opens is None else tuple(map(torch.from_numpy, opens))
+        touched = np.any([rows for rows, _ in (*terms, *([opens] if opens else []))], axis=0)
+        self._before = np.concatenate([[0], np.cumsum(touched)]).tolist()  # asked in every layer of every pass
 
     def touches(self, start: int, stop: int) -> bool:
-        rows = [rows for rows, _ in self.terms] + ([self.opens[0]] if self.opens else [])
-        return any(bool(_rows(one, start, stop).any()) for one in rows)
+        last = len(self._before) - 2  # goes on for ever
+        return self._before[min(stop, last + 1)] > self._before[min(start, last)]
 
     def bias(self, start: int, stop: int, keys: int) -> Tensor:
         added = torch.zeros(stop - start, keys)
