@@ -1,7 +1,7 @@
 """Kills work in its midst, again and again, and looks at what the next start makes of it: `python -m tests.kills`.
 
 Knows processes and signals. Each job is a process that works in a folder and prints a line for everything it has
-finished; it is killed (SIGKILL: nothing can be tidied up) after a random time and started again. After each kill, what
+finished; it is killed (SIGKILL: nothing can be tidied up) at a random moment and started again. After each kill, what
 was said to be finished must be there and whole, and nothing that is there may be false. The last start is left alone
 and must come to the end that an unharmed one comes to.
 """
@@ -24,21 +24,23 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-LONGEST = 300  # s that an unharmed start may take
+LONGEST = 900  # s that an unharmed start may take
+DELAY = 0.3  # s after a line, at most, when the kill comes
 
 
 @dataclass(frozen=True)
 class Job:
-    """work(folder): what is killed. check(folder, lines): raises AssertionError unless all is well after a kill.
+    """One kind of work.
 
-    end(folder): what an unharmed end leaves, for comparison with that of a folder that was never harmed. seconds: from
-    the first line that a start prints, when it may be killed.
+    work(folder, rounds): what is killed, enough of it for so many rounds. check(folder, lines, rounds): raises
+    AssertionError unless all is well after a kill. end(folder): what an unharmed end leaves, for comparison with that
+    of a folder that was never harmed. lines: after how many that a start prints it is killed, at most.
     """
 
-    work: Callable[[Path], None]
-    check: Callable[[Path, list[str]], None]
+    work: Callable[[Path, int], None]
+    check: Callable[[Path, list[str], int], None]
     end: Callable[[Path], object]
-    seconds: tuple[float, float]
+    lines: int
 
 
 def say(line: str) -> None:
@@ -48,7 +50,7 @@ def say(line: str) -> None:
 # set-up: weights that are fetched, verified and converted -----------------------------------------------------------
 
 
-def set_up(folder: Path) -> None:
+def set_up(folder: Path, rounds: int) -> None:
     from models import weights
 
     weights.cache_folder = lambda: folder / "cache"
@@ -72,7 +74,7 @@ def set_up(folder: Path) -> None:
                 time.sleep(0.01)
 
     weights._download = download
-    for n in range(12):
+    for n in range(4 * rounds):
         weights.PARTS[f"toy{n}"] = weights.Part(
             f"toy{n}", "toy==1", "toy/inside.bin", weights.sha256(source), 1, convert
         )
@@ -81,7 +83,7 @@ def set_up(folder: Path) -> None:
         say(f"done toy{n}")
 
 
-def check_set_up(folder: Path, lines: list[str]) -> None:
+def check_set_up(folder: Path, lines: list[str], _rounds: int) -> None:
     found = {path.name.partition("-")[0]: path for path in (folder / "cache").glob("toy*-*")}
     for path in found.values():
         assert (path / "model.bin").read_bytes() == bytes(range(256)) * 2000, f"{path} is not whole"
@@ -96,18 +98,18 @@ def end_set_up(folder: Path) -> object:
 # bench: questions asked one after the other -------------------------------------------------------------------------
 
 
-def bench(folder: Path) -> None:
+def bench(folder: Path, rounds: int) -> None:
     from demo.bench.running import run
     from models.fake import FakeModel
 
-    for progress in run(_bench_config(folder), FakeModel(0.01)):
+    for progress in run(_bench_config(folder, rounds), FakeModel(0.02)):
         if progress.sample:
             say(f"done {progress.sample['key']}")
         elif progress.tables is None:
             say("begun")
 
 
-def _bench_config(folder: Path):
+def _bench_config(folder: Path, rounds: int):
     from demo.bench.running import Config
     from tests.serving import stand_in_gallery
 
@@ -115,16 +117,16 @@ def _bench_config(folder: Path):
     if not (clips / "clips.csv").is_file():
         clips.mkdir(exist_ok=True)
         stand_in_gallery(clips)
-    return Config(clips=str(clips), out=str(folder / "run"), model="fake", conditions=("swap", "caption"), questions=40,
-                  held_out_questions=0)  # fmt: skip
+    return Config(clips=str(clips), out=str(folder / "run"), model="fake", conditions=("swap", "caption"),
+                  questions=10 * rounds, held_out_questions=0)  # fmt: skip
 
 
-def check_bench(folder: Path, lines: list[str]) -> None:
+def check_bench(folder: Path, lines: list[str], rounds: int) -> None:
     from demo.bench import store
     from demo.bench.running import plan
 
     samples = store.read_samples(folder / "run")
-    planned = {case.key for case in plan(_bench_config(folder))[1]}
+    planned = {case.key for case in plan(_bench_config(folder, rounds))[1]}
     finished = {line.removeprefix("done ") for line in lines if line.startswith("done")}
     assert finished <= set(samples), f"{len(finished - set(samples))} finished samples are gone"
     assert set(samples) <= planned, "there are samples that nobody planned"
@@ -149,12 +151,12 @@ def end_bench(folder: Path) -> object:
 # export: films to play and to keep ----------------------------------------------------------------------------------
 
 
-def export(folder: Path) -> None:
+def export(folder: Path, rounds: int) -> None:
     from demo.draw.film import overlay_video
 
     rng = np.random.default_rng(0)
     frames, sound = rng.integers(0, 255, (20, 120, 160, 3), np.uint8), np.zeros(160_000, np.float32)
-    for n in range(12):
+    for n in range(3 * rounds):
         out = folder / f"{n}.mp4"
         say(f"at {n}")
         if not out.exists():
@@ -162,7 +164,7 @@ def export(folder: Path) -> None:
         say(f"done {n}")
 
 
-def check_export(folder: Path, lines: list[str]) -> None:
+def check_export(folder: Path, lines: list[str], _rounds: int) -> None:
     from demo.clips import read_clip
 
     films = {path.stem: path for path in folder.glob("[0-9]*.mp4")}
@@ -178,10 +180,8 @@ def end_export(folder: Path) -> object:
 
 # tuning: steps, checkpoints, a log ----------------------------------------------------------------------------------
 
-STEPS = 40
 
-
-def tune(folder: Path) -> None:
+def tune(folder: Path, rounds: int) -> None:
     import torch
     from torch import nn
     from transformers import Trainer, TrainingArguments
@@ -205,12 +205,12 @@ def tune(folder: Path) -> None:
         def on_save(self, args, state, control, **_):
             say(f"done {state.global_step}")
 
-    runs = folder / "runs"
+    runs, steps = folder / "runs", 12 * rounds
     runs.mkdir(exist_ok=True)
     rng = torch.Generator().manual_seed(1)
-    data = [{"x": torch.randn(200, generator=rng), "labels": torch.randn(200, generator=rng)} for _ in range(2 * STEPS)]
+    data = [{"x": torch.randn(200, generator=rng), "labels": torch.randn(200, generator=rng)} for _ in range(2 * steps)]
     arguments = TrainingArguments(
-        output_dir=str(runs), max_steps=STEPS, per_device_train_batch_size=2, use_cpu=True, logging_steps=1,
+        output_dir=str(runs), max_steps=steps, per_device_train_batch_size=2, use_cpu=True, logging_steps=1,
         save_steps=2, save_total_limit=1, report_to=[], seed=0, train_sampling_strategy="sequential",
         disable_tqdm=True, learning_rate=1e-2,
     )  # fmt: skip
@@ -219,7 +219,7 @@ def tune(folder: Path) -> None:
     trainer.train(resume_from_checkpoint=found and str(found))
 
 
-def check_tune(folder: Path, lines: list[str]) -> None:
+def check_tune(folder: Path, lines: list[str], _rounds: int) -> None:
     from models.tune import whole_checkpoint
 
     finished = max((int(line.split()[1]) for line in lines if line.startswith("done")), default=0)
@@ -242,10 +242,10 @@ def end_tune(folder: Path) -> object:
 
 
 JOBS = {
-    "set-up": Job(set_up, check_set_up, end_set_up, (0.0, 0.6)),
-    "bench": Job(bench, check_bench, end_bench, (0.0, 1.2)),
-    "export": Job(export, check_export, end_export, (0.0, 1.5)),
-    "tuning": Job(tune, check_tune, end_tune, (0.0, 0.6)),
+    "set-up": Job(set_up, check_set_up, end_set_up, 9),
+    "bench": Job(bench, check_bench, end_bench, 40),
+    "export": Job(export, check_export, end_export, 6),
+    "tuning": Job(tune, check_tune, end_tune, 24),
 }
 
 
@@ -260,28 +260,30 @@ def harm(name: str, rounds: int, seed: int, scratch: Path, tell: Callable[[str],
     said: list[str] = []
     met = 0
     for n in range(rounds):
-        process = _start(name, harmed)
-        said.append(process.stdout.readline().rstrip("\n"))
-        time.sleep(chance.uniform(*job.seconds))
+        process = _start(name, harmed, rounds)
+        for _ in range(chance.randint(1, job.lines)):
+            said.append(process.stdout.readline().rstrip("\n"))
+        time.sleep(chance.uniform(0, DELAY))
         met += process.poll() is None
         process.send_signal(signal.SIGKILL)
         *whole, _torn = process.stdout.read().split("\n")
         process.wait()
         said += whole
-        job.check(harmed, said)
+        job.check(harmed, said, rounds)
         tell(f"{name}: {n + 1} of {rounds} kills, {sum(line.startswith('done') for line in said)} things done")
     for folder in (harmed, unharmed):
-        process = _start(name, folder)
+        process = _start(name, folder, rounds)
         out, _ = process.communicate(timeout=LONGEST)
         assert process.returncode == 0, f"{name} can't go on after it was killed"
         said += out.splitlines() if folder is harmed else []
-    job.check(harmed, said)
+    job.check(harmed, said, rounds)
     assert job.end(harmed) == job.end(unharmed), f"{name} ends differently after it was killed"
     return met
 
 
-def _start(name: str, folder: Path) -> subprocess.Popen:
+def _start(name: str, folder: Path, rounds: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "tests.kills", "--work", name, "--folder", str(folder)]
+    command += ["--rounds", str(rounds)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -294,7 +296,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
-        JOBS[given.work].work(given.folder)
+        JOBS[given.work].work(given.folder, given.rounds)
         return
     with tempfile.TemporaryDirectory(prefix="mcgurk-kills-") as scratch:
         for name in given.jobs.split(","):

@@ -17,11 +17,11 @@ def test_a_harm_that_is_done_is_seen(tmp_path):
     (tmp_path / "cache" / "toy0-abc").mkdir(parents=True)
     (tmp_path / "cache" / "toy0-abc" / "model.bin").write_bytes(b"half")
     with pytest.raises(AssertionError, match="not whole"):
-        kills.check_set_up(tmp_path, [])
+        kills.check_set_up(tmp_path, [], 3)
     with pytest.raises(AssertionError, match="is gone"):
-        kills.check_tune(tmp_path, ["done 4"])
+        kills.check_tune(tmp_path, ["done 4"], 3)
     with pytest.raises(AssertionError, match="finished film is gone"):
-        kills.check_export(tmp_path, ["done 4"])
+        kills.check_export(tmp_path, ["done 4"], 3)
 
 
 def test_a_torn_checkpoint_is_removed_and_the_log_cut_back(tmp_path):
