@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from demo import conflicts, questions
+from demo import conflicts, labelling, perception, questions
 from demo.bench import commands as bench
 from demo.clips import Clip, gallery, read_clip
 from demo.compare import Comparison, compare, to_json
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> Parser:
     """The parser of all commands; the chosen one's function is in `.run`."""
     top = Parser(prog="python -m demo", description="When sight, sound and text disagree, what does a model believe?")
-    commands = top.add_subparsers(metavar="compose|ask|models|bench", required=True)
+    commands = top.add_subparsers(metavar="compose|ask|label|models|bench", required=True)
 
     composing = commands.add_parser("compose", help="write the mp4 of a clip with a conflict")
     _add_conflict(composing)
@@ -77,6 +77,11 @@ def parser() -> Parser:
     asking.add_argument("--heard", metavar="NAME", help="what makes the sound that is played")
     asking.add_argument("--json", action="store_true", help="print everything as JSON")
     asking.set_defaults(run=run_ask)
+
+    labelling_ = commands.add_parser("label", help="propose labels for a folder of clips, to be corrected and benched")
+    labelling_.add_argument("folder", type=Path, metavar="FOLDER", help="video, sound and picture files")
+    labelling_.add_argument("--model", default="mini", metavar="NAME", help="see `models`; default mini")
+    labelling_.set_defaults(run=run_label)
 
     listing = commands.add_parser("models", help="list the models, what they need and whether they can run here")
     listing.set_defaults(run=run_models)
@@ -101,10 +106,26 @@ def run_ask(given: argparse.Namespace) -> None:
     stimulus = conflicts.apply(clip, conflict, other)
     model = registry.load_model(given.model)
     comparison = None
-    for comparison in compare(model, stimulus, question):  # noqa: B007  the last one is complete
+    untold = conflicts.untold(clip, conflict, other)
+    for comparison in compare(model, stimulus, question, untold=untold):  # noqa: B007  the last one is complete
         pass
     _say_notices(clip, conflict, other)
     print(json.dumps(to_json(comparison), indent=2) if given.json else _told(comparison))
+
+
+def run_label(given: argparse.Namespace) -> None:
+    """Write clips.csv and contact sheets into a folder of clips and print their paths."""
+    labelling.check(given.folder)
+    found = []
+    for proposal in labelling.propose(registry.load_model(given.model), given.folder):
+        if isinstance(proposal, McGurkError):
+            print(proposal, file=sys.stderr)
+        else:
+            found.append(proposal)
+    if not found:
+        raise McGurkError(f"No file of {str(given.folder)!r} could be read: give another folder.")
+    for path in labelling.write(found, given.folder):
+        print(path)
 
 
 def run_models(_given: argparse.Namespace) -> None:
@@ -196,7 +217,7 @@ def _say_notices(clip: Clip, conflict: Conflict, other: Clip | None) -> None:
 
 def _told(comparison: Comparison) -> str:
     """A comparison for people: the truth, then a line an adapter."""
-    lines = [_truth(comparison.stimulus), comparison.question.prompt]
+    lines = [_truth(comparison.stimulus), *_perceived(comparison), comparison.question.prompt]
     for adapter, answer in comparison.answers.items():
         ranked = sorted(answer.options.items(), key=lambda pair: -pair[1])[:3]
         bars = ", ".join(f"{option} {probability:.0%}" for option, probability in ranked)
@@ -204,6 +225,17 @@ def _told(comparison: Comparison) -> str:
             f"{adapter:8} {answer.text!r}, followed: {comparison.followed[adapter]}" + f"  ({bars})" * bool(bars)
         )
     return "\n".join([*lines, f"{comparison.seconds:.1f} s"])
+
+
+def _perceived(comparison: Comparison) -> list[str]:
+    """What the encoders alone recognised in what nobody labelled."""
+    perceived = next(iter(comparison.answers.values())).perceived
+    lines = []
+    for sense, option in (("picture", "--seen"), ("sound", "--heard")):
+        if sense in comparison.untold:
+            named = ", ".join(f"{name} {score:.0%}" for name, score in perception.names(perceived, sense, 3))
+            lines.append(f"{sense} perceived: {named or 'nothing that has a name'}  (say what it is with {option})")
+    return lines
 
 
 def _truth(stimulus: Stimulus) -> str:

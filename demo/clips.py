@@ -23,6 +23,7 @@ FPS = 2.0  # frames sampled per second unless told otherwise
 MAX_SIDE = 448  # pixels, longest side of a sampled frame unless told otherwise
 NAMED, LISTED = 80, 12  # characters of a file's name, and ids, that a sentence repeats
 STILL_SECONDS = 5.0  # how long a picture file is shown
+NOTHING = "nothing"  # the label of a picture that shows nothing, of a sound that is none: told, unlike None
 GALLERY = Path(__file__).parent.parent / "assets" / "clips"
 
 
@@ -36,8 +37,8 @@ class Clip:
     fps: float  # frames per second of `frames`
     waveform: np.ndarray | None  # float32, mono, 16 kHz, -1..1, as long as the clip; None: no sound track
     duration: float  # s
-    seen: str | None = None  # plain name of what the picture shows; None: unknown or nothing
-    heard: str | None = None  # plain name of what makes the sound; None: unknown or nothing
+    seen: str | None = None  # plain name of what the picture shows, or NOTHING; None: nobody told
+    heard: str | None = None  # plain name of what makes the sound, or NOTHING; None: nobody told
     notices: tuple[str, ...] = ()  # what was trimmed, missing or left aside, one sentence each
     seen_also: tuple[str, ...] = ()  # further right answers to what the picture shows
     heard_also: tuple[str, ...] = ()  # further right answers to what makes the sound

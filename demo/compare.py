@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from demo.maps import shares
-from demo.questions import Question, followed
+from demo.questions import OTHER, Question, followed
 from models.omni import BASE, SAMPLE_RATE, Answer, McGurkError, OmniModel, Stimulus
 
 CSV_COLUMNS = ("adapter", "question", "answer", "followed", "quantity", "name", "layer", "value")
+UNTOLD = "untold"  # whom an answer followed where nobody told what is true and it names nothing that is known
 DIGITS = 6  # of numbers in files; attention rows are float16
 
 
@@ -31,8 +32,9 @@ class Comparison:
     question: Question
     adapters: tuple[str, ...]  # those that were asked, in the order in which they answer
     answers: dict[str, Answer]  # adapter -> its answer, if it is there already
-    followed: dict[str, str]  # adapter -> "picture", "sound", "text", "both", "abstained" or "other"
+    followed: dict[str, str]  # adapter -> "picture", "sound", "text", "both", "abstained", "other" or UNTOLD
     seconds: float  # since the question was asked, encoding included
+    untold: frozenset[str] = frozenset()  # senses of which nobody told the truth: "picture", "sound"
 
     @property
     def complete(self) -> bool:
@@ -55,13 +57,15 @@ def compare(
     *,
     adapters: Sequence[str] | None = None,
     encoded: Any = None,
+    untold: frozenset[str] = frozenset(),
     **how,
 ) -> Iterator[Comparison]:
     """Yield a Comparison that grows by one answer each time, base first.
 
     adapters: which of the model's adapters, default all; a model without an aligned one then answers once more with
     what it offers instead, under that label. encoded: what model.encode(stimulus) gave before, so that
-    another question about the same stimulus need not encode it again. how: passed on to model.answer().
+    another question about the same stimulus need not encode it again. untold: see conflicts.untold. how: passed on to
+    model.answer().
     Raises McGurkError for an adapter that the model does not have.
     """
     asked = (*model.adapters, *model.alternatives) if adapters is None else tuple(adapters)
@@ -73,8 +77,14 @@ def compare(
     answers: dict[str, Answer] = {}
     for adapter, answer in ask_all(model, encoded, question.prompt, question.options, adapters=adapters, **how):
         answers = answers | {adapter: answer}
-        whom = {name: followed(question, given.text, stimulus) for name, given in answers.items()}
-        yield Comparison(stimulus, question, asked, answers, whom, time.perf_counter() - started)
+        whom = {name: judge(question, given.text, stimulus, untold) for name, given in answers.items()}
+        yield Comparison(stimulus, question, asked, answers, whom, time.perf_counter() - started, untold)
+
+
+def judge(question: Question, text: str, stimulus: Stimulus, untold: frozenset[str] = frozenset()) -> str:
+    """Whom an answer followed; UNTOLD where that depends on what nobody told."""
+    whom = followed(question, text, stimulus)
+    return UNTOLD if untold and (whom == OTHER or question.kind == "match") else whom
 
 
 def ask_all(
@@ -110,6 +120,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "seen": stimulus.seen,
             "heard": stimulus.heard,
             "read": stimulus.read,
+            "untold": sorted(comparison.untold),
             "text": stimulus.text,
             "text_position": stimulus.text_position,
             "frames": 0 if stimulus.frames is None else len(stimulus.frames),

@@ -13,7 +13,7 @@ import numpy as np
 
 from demo import lettering, prose, splice
 from demo import vocabulary as words
-from demo.clips import MAX_SECONDS, Clip, fit_length
+from demo.clips import MAX_SECONDS, NOTHING, Clip, fit_length
 from demo.sentences import check_letters, quoted
 from models.omni import SAMPLE_RATE, McGurkError, Stimulus
 
@@ -145,6 +145,19 @@ def notices(clip: Clip, conflict: Conflict, other: Clip | None = None) -> tuple[
     return tuple(said)
 
 
+def untold(clip: Clip, conflict: Conflict, other: Clip | None = None) -> frozenset[str]:
+    """The senses, "picture" and "sound", in which there is something of which nobody told what it is."""
+    found = set()
+    if conflict.picture in ("own", "freeze") and clip.frames is not None and clip.seen is None:
+        found.add("picture")
+    audible = conflict.sound in ("own", "swap") or conflict.noise_db is not None
+    if audible and (conflict.noise_db is None or conflict.noise_db >= AUDIBLE_SNR):
+        source = other if conflict.sound == "swap" and other is not None and _mostly(clip, conflict) else clip
+        if source.waveform is not None and source.heard is None:
+            found.add("sound")
+    return frozenset(found)
+
+
 def frozen_frame(clip: Clip) -> int:
     """Index of the frame a frozen picture shows: the middle one, as first frames are often black."""
     return len(clip.frames) // 2
@@ -166,10 +179,10 @@ def _picture(clip: Clip, conflict: Conflict, rng: np.random.Generator) -> tuple[
     if conflict.picture == "remove":
         return None, None
     if conflict.picture == "own":
-        return clip.frames, clip.seen if clip.frames is not None else None
+        return clip.frames, _named(clip.seen) if clip.frames is not None else None
     count = max(1, round(clip.duration * clip.fps)) if clip.frames is None else len(clip.frames)
     if conflict.picture == "freeze":
-        return np.repeat(clip.frames[frozen_frame(clip)][None], count, axis=0), clip.seen
+        return np.repeat(clip.frames[frozen_frame(clip)][None], count, axis=0), _named(clip.seen)
     shape = (count, *(BLANK_SIZE if clip.frames is None else clip.frames.shape[1:3]), 3)
     if conflict.picture == "black":
         return np.zeros(shape, np.uint8), None
@@ -198,7 +211,17 @@ def _sound(
         waveform = splice.with_noise(waveform, conflict.noise_db, rng)
         if conflict.noise_db < AUDIBLE_SNR:
             return waveform, None, source
-    return waveform, source.heard, source
+    return waveform, _named(source.heard), source
+
+
+def _named(label: str | None) -> str | None:
+    return None if label == NOTHING else label
+
+
+def _mostly(clip: Clip, conflict: Conflict) -> bool:
+    """Whether a swap fills more than half of the clip."""
+    start, end = swapped_section(clip, conflict)
+    return (end - start) * 2 >= clip.duration
 
 
 def _swap(clip: Clip, conflict: Conflict, other: Clip, own: np.ndarray | None) -> tuple[np.ndarray, Clip]:
@@ -211,8 +234,7 @@ def _swap(clip: Clip, conflict: Conflict, other: Clip, own: np.ndarray | None) -
     if not np.isfinite(level):
         level = splice.loudness(own)  # what it replaces is silent: as loud as the rest, else as it was
     filling = splice.matched(splice.looped(other.waveform, samples), level)
-    mostly = (end - start) * 2 >= clip.duration
-    return splice.spliced(own, filling, start, end), other if mostly else clip
+    return splice.spliced(own, filling, start, end), other if _mostly(clip, conflict) else clip
 
 
 def _text(conflict: Conflict, seed: int) -> tuple[str, str | None]:

@@ -95,16 +95,18 @@ def build_options(
     vocabulary: Sequence[str] = words.VOCABULARY,
     first: Sequence[str] = (),
     taken: Sequence[str] = (),
+    also: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """`n` shuffled options, what is seen, heard and read among them, then "none of the above".
 
     Distractors come from groups that none of the truths is in, each from a group of its own as far as they go, and
     none means a truth or a further right answer of the stimulus, or what is `taken` besides. first: names that are
     preferred to the vocabulary.
+    also: further names to offer, such as what was perceived where nobody told the truth.
     rng: a seeded random.Random, or a seed. Raises McGurkError if n is too small for the truths or too large.
     """
     rng = rng if isinstance(rng, random.Random) else random.Random(rng)
-    known = [label for label in (stimulus.seen, stimulus.heard, stimulus.read) if label]
+    known = [label for label in (stimulus.seen, stimulus.heard, stimulus.read, *also) if label]
     truths = list({normal(label): words.plain(label) for label in reversed(known)}.values())[::-1]  # "cows", "a cow"
     if not max(1, len(truths)) <= n < MAX_OPTIONS:
         raise McGurkError(f"The number of options must lie between {max(1, len(truths))} and {MAX_OPTIONS - 1}.")

@@ -8,24 +8,24 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from demo import conflicts, maps, player, questions
+from demo import bundle, conflicts, maps, perception, player, questions
 from demo.clips import Clip, gallery, gallery_clip, read_clip
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
 from demo.files import Files
+from demo.invitations import Invitations
 from demo.memory import Kept, trim
 from demo.questions import Question
-from demo.state import UPLOAD, State, from_query
+from demo.sameness import digest, key_of
+from demo.shelf import Shelves, Source
+from demo.state import State, from_query, has_own, is_own
 from demo.turns import Turns, Wait
 from models.interventions import Intervention, Look
 from models.omni import Attention, McGurkError, OmniModel, Stimulus, never, unless
@@ -61,6 +61,7 @@ class Situation:
     question: Question
     notices: tuple[str, ...]  # what a visitor should know, one sentence each
     digest: str = ""  # of everything in the stimulus; "" where nobody counted it
+    untold: frozenset[str] = frozenset()  # senses of which nobody told the truth: "picture", "sound"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,8 @@ class Lab:
         self._model = model
         self._caller = caller
         self.files = Files(folder)
+        self.shelves = Shelves(folder / "shelves")
+        self.invitations = Invitations()
         self.turns = Turns(remembered=ANSWERS)  # the model's
         self.workshop = Turns(workers=os.cpu_count() or 1)  # where files are read and films written
         self._clips, self._situations, self._asked = Kept(CLIPS), Kept(SITUATIONS), Kept(SESSIONS)
@@ -147,33 +150,34 @@ class Lab:
                 gallery_clip(named)
         return state if state.clip else replace(state, clip=self.default().clip)
 
-    def prepare(self, state: State, uploads: dict[str, str] | None = None) -> Situation:
+    def prepare(self, state: State, own: Mapping[str, Source] | None = None) -> Situation:
         """Read the clips of a state, do its conflict, make up its question. Reuses what was read and done before.
 
-        uploads: paths of uploaded files, by what they are for: "clip", "other". Raises McGurkError.
+        own: the visitor's own clips, by id. Raises McGurkError.
         """
-        uploads = uploads or {}
+        own = own or {}
         conflict = state.conflict
-        key, clip = self._clip(state.clip, uploads.get("clip"))
+        key, clip = self._clip(state.clip, own)
         if conflict.sound == "swap" and not conflict.other:
             raise McGurkError("Choose the clip whose sound is to be swapped in.")
-        other_key, other = self._clip(conflict.other, uploads.get("other")) if conflict.sound == "swap" else ("", None)
+        other_key, other = self._clip(conflict.other, own) if conflict.sound == "swap" else ("", None)
         known = (key, other_key, conflict)
         stimulus, notices, digest = self._situations.made(known, lambda: _done(clip, conflict, other))
-        return Situation(state, clip, other, stimulus, question_of(state, stimulus), notices, digest)
+        untold = conflicts.untold(clip, conflict, other)
+        return Situation(state, clip, other, stimulus, question_of(state, stimulus), notices, digest, untold)
 
     def made(
-        self, session: str, state: State, uploads: dict[str, str] | None = None, *, film: bool = True
+        self, session: str, state: State, own: Mapping[str, Source] | None = None, *, film: bool = True
     ) -> tuple[Situation, Path | None]:
         """(situation, its player's file unless nobody wants one), made when it is this visitor's turn.
 
-        Raises McGurkError.
+        own: the visitor's own clips, by id; None: those on the session's shelf. Raises McGurkError.
         """
 
         caller = self._caller(session)
 
         def make(stop: Callable[[], bool]) -> Iterator[tuple[Situation, Path | None]]:
-            situation = self.prepare(state, uploads)
+            situation = self.prepare(state, self.shelves.of(session).sources if own is None else own)
             unless(stop)
             if not film:
                 yield situation, None
@@ -186,6 +190,22 @@ class Lab:
 
         *_, found = self.workshop.take(caller.visitor, make, gone=caller.gone)
         return found
+
+    def work(self, session: str, do: Callable[[], Any]) -> Any:
+        """What `do` returns, done when it is the session's turn: reading, cutting and writing of files."""
+        caller = self._caller(session)
+        *_, found = self.workshop.take(caller.visitor, lambda _stop: iter((do(),)), gone=caller.gone)
+        return found
+
+    def bundle(self, session: str, state: State) -> Path:
+        """The situation as a .mcgurk file in the session's folder. Raises McGurkError."""
+
+        def write() -> Path:
+            situation = self.prepare(state, self.shelves.of(session).sources)
+            out = self.path_for(session, f"{_slug(situation.clip.name)}{bundle.SUFFIX}")
+            return bundle.write(out, state, situation.clip, situation.other, situation.stimulus)
+
+        return self.work(session, write)
 
     def film(self, situation: Situation, session: str) -> Path:
         """The player's file of a situation, written into the session's folder once."""
@@ -201,29 +221,30 @@ class Lab:
         return self.files.path(session, f"{_slug(clip.name)}-{hashlib.sha256(named.encode()).hexdigest()[:12]}.mp4")
 
     def ask(
-        self, session: str, state: State, uploads: dict[str, str] | None = None, *, film: bool = True, **how
+        self, session: str, state: State, own: Mapping[str, Source] | None = None, *, film: bool = True, **how
     ) -> Iterator[Asked]:
         """Yield the player's file (unless nobody wants one), then how long it takes while others come first, then each
         answer as it comes; the last is kept for the session. What was answered before is recalled.
 
-        how: passed on to the model. Waits for a model that is still loading. Raises McGurkError; Stopped, which is one,
-        once the visitor has left.
+        own: as in `made`. how: passed on to the model. Waits for a model that is still loading. Raises McGurkError;
+        Stopped, which is one, once the visitor has left.
         """
-        situation, path = self.made(session, state, uploads, film=film)
+        situation, path = self.made(session, state, own, film=film)
         before = self.last(session)
         same = before is not None and before.situation.stimulus is situation.stimulus
         asked = Asked(situation, path, encoded=before.encoded if same else None)
         self._asked.put(session, asked)  # what was answered before is no longer what is asked
         yield asked
-        stimulus, question, known = situation.stimulus, situation.question, asked.encoded
+        stimulus, untold, known = situation.stimulus, situation.untold, asked.encoded
 
         def answer(stop: Callable[[], bool]) -> Iterator[tuple[Comparison, Any]]:
             model = self.model()
             encoded = model.encode(stimulus) if known is None else known
-            for comparison in compare(model, stimulus, question, encoded=encoded, stop=stop, **how):
+            question = question_of(state, stimulus, perception.around(perception.of(encoded), untold))
+            for comparison in compare(model, stimulus, question, encoded=encoded, untold=untold, stop=stop, **how):
                 yield comparison.reduced(), encoded
 
-        key = _key(situation.digest, "ask", question, how)
+        key = key_of(situation.digest, "ask", situation.question, sorted(untold), how)
         asked = replace(asked, recalled=self.turns.remembers(key))
         for step in self.run(session, answer, key=key):
             if isinstance(step, Wait):
@@ -244,7 +265,7 @@ class Lab:
         last = self.last(session)
         if last is None or last.comparison is None or not last.comparison.complete:
             return False
-        if UPLOAD in (state.clip, state.conflict.other):
+        if has_own(state):  # it may have been trimmed or labelled meanwhile
             return False
         was = last.situation.state
         return state == replace(
@@ -267,7 +288,7 @@ class Lab:
             answers = ask_all(self.model(), asked.encoded, prompt, max_new_tokens=1, stop=stop)
             yield {adapter: answer.attention and answer.attention.reduced() for adapter, answer in answers}
 
-        *_, reference = self.run(session, look, key=_key(asked.situation.digest, "look", prompt))
+        *_, reference = self.run(session, look, key=key_of(asked.situation.digest, "look", prompt))
         asked = replace(asked, references=asked.references | {view: reference})
         current = self.last(session)
         if current is not None and current.comparison is asked.comparison:
@@ -278,7 +299,7 @@ class Lab:
         """(the last comparison, the same question asked again under an intervention). Raises McGurkError."""
         asked = self._last(session)
         original = asked.comparison
-        how = {"steering": steering, "attention": False}
+        how = {"steering": steering, "attention": False, "untold": original.untold}
 
         def answer(stop: Callable[[], bool]) -> Iterator[Comparison]:
             *_, steered = compare(
@@ -286,12 +307,14 @@ class Lab:
             )
             yield steered
 
-        *_, steered = self.run(session, answer, key=_key(asked.situation.digest, "steer", original.question, how))
+        *_, steered = self.run(session, answer, key=key_of(asked.situation.digest, "steer", original.question, how))
         return original, steered
 
     def forget(self, session: str) -> None:
         """Drop what a session had in hand and delete its files."""
         self._asked.pop(session)
+        self.shelves.forget(session)
+        self.invitations.revoke(session)
         self.files.forget(session)
 
     def path_for(self, session: str, name: str) -> Path:
@@ -301,6 +324,7 @@ class Lab:
     def tidy(self) -> None:
         """Remove files that have come to their end and, while nothing is done, give memory back to the system."""
         self.files.sweep()
+        self.shelves.sweep()
         if self.turns.idle and self.workshop.idle:
             trim()
 
@@ -310,23 +334,40 @@ class Lab:
             raise McGurkError("There is no answer to look into yet: ask first.")
         return asked
 
-    def _clip(self, id: str, upload: str | None) -> tuple[Any, Clip]:
+    def perceive(self, session: str, state: State, own: Mapping[str, Source] | None = None) -> perception.Perceived:
+        """What the encoders recognise in a situation, when it is the session's turn. Raises McGurkError."""
+        situation, _ = self.made(session, state, own, film=False)
+        work = lambda _stop: iter((perception.of(self.model().encode(situation.stimulus)),))  # noqa: E731
+        *_, found = self.run(session, work)
+        return found
+
+    def _clip(self, id: str, own: Mapping[str, Source]) -> tuple[Any, Clip]:
         """(key to remember it by, the clip)."""
-        if id == UPLOAD:
-            if not upload:
-                raise McGurkError("There is no uploaded clip: upload one, or choose a clip of the gallery.")
-            return upload, self._clips.made(upload, lambda: read_clip(upload))
+        if is_own(id):
+            if id not in own:
+                raise McGurkError("This clip of yours is not on the shelf any more: add it again, or choose another.")
+            return self._own_clip(own[id])
         named = gallery_clip(id) if id else gallery_clip(self.default().clip)
         key = (named.id, named.path.stat().st_mtime_ns if named.path.is_file() else 0)
         read = lambda: replace(read_clip(named.path, seen=named.seen, heard=named.heard), name=named.title)  # noqa: E731
         return key, self._clips.made(key, read)
 
+    def _own_clip(self, source: Source) -> tuple[Any, Clip]:
+        key = (str(source.path), source.path.stat().st_mtime_ns if source.path.is_file() else 0)
+        clip = self._clips.made(key, lambda: read_clip(source.path))
+        labels = {"seen": source.seen, "heard": source.heard}
+        named = replace(clip, name=source.name, notices=source.notices or clip.notices, **labels)
+        return (*key, *labels.values(), source.name), named
 
-def question_of(state: State, stimulus: Stimulus) -> Question:
-    """The question of a state; to "see" and "hear" options are drawn that hold what is true of the stimulus."""
+
+def question_of(state: State, stimulus: Stimulus, around: tuple[str, ...] = ()) -> Question:
+    """The question of a state; to "see" and "hear" options are drawn that hold what is true of the stimulus.
+
+    around: names to be among the options where nobody told the truth.
+    """
     options = state.options if state.answers == "own" else ()
     if state.answers == "options" and state.question in ("see", "hear") and not state.own:
-        options = questions.build_options(stimulus, OPTIONS)
+        options = questions.build_options(stimulus, OPTIONS, also=around)
     return questions.question(state.question, options, state.wording, state.own)
 
 
@@ -350,26 +391,6 @@ def _done(clip: Clip, conflict: Conflict, other: Clip | None) -> tuple[Stimulus,
     """(what the model is given, what a visitor should know, digest of the former)."""
     stimulus = conflicts.apply(clip, conflict, other)
     return stimulus, conflicts.notices(clip, conflict, other), digest(stimulus)
-
-
-def digest(stimulus: Stimulus) -> str:
-    """The same for stimuli that hold the same frames, sound, text and truths."""
-    made = hashlib.blake2b(digest_size=20)
-    for name, value in vars(stimulus).items():
-        if isinstance(value, np.ndarray):
-            made.update(f"{name} {value.shape} {value.dtype} ".encode())
-            made.update(np.ascontiguousarray(value))
-        else:
-            made.update(f"{name} {value!r} ".encode("utf-8", "surrogatepass"))
-    return made.hexdigest()
-
-
-def _key(digest: str, *asked: Any) -> tuple[str, bytes] | None:
-    """What makes two questions the same; None if that can't be told."""
-    try:
-        return (digest, hashlib.blake2b(pickle.dumps(asked), digest_size=20).digest()) if digest else None
-    except (pickle.PicklingError, TypeError, AttributeError):
-        return None
 
 
 def _slug(name: str) -> str:

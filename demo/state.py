@@ -23,7 +23,7 @@ ALL_HEADS = -1
 MAX_LAYER = MAX_HEAD = 127
 MAX_FRAME = 600
 MAX_LINK = 4_000  # characters; servers and messengers cut longer ones
-UPLOAD = "upload"  # the clip id of anything that is not in the gallery
+OWN = "own-"  # how the ids of clips begin that are not in the gallery but the visitor's own
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -51,8 +51,11 @@ def to_query(state: State) -> str:
 
     Raises McGurkError if it can't be linked: an uploaded clip, a value out of range, or far too much text.
     """
-    if UPLOAD in (state.clip, state.conflict.other):
-        raise McGurkError("An uploaded clip exists only in this session and can't be linked: choose gallery clips.")
+    if has_own(state):
+        raise McGurkError(
+            "A link can't carry a clip of your own, which exists only in this session and can't be linked: "
+            "save the situation as a file instead."
+        )
     pairs = []
     for key, code in CODES.items():
         value = code.get(state)
@@ -67,6 +70,16 @@ def to_query(state: State) -> str:
     if from_query(query) != state:
         raise McGurkError("This state can't be written into a link: check clip, options and text.")
     return query
+
+
+def is_own(id: str) -> bool:
+    """Whether an id stands for a clip that the visitor brought."""
+    return id.startswith(OWN)
+
+
+def has_own(state: State) -> bool:
+    """Whether a clip that the visitor brought is seen or heard."""
+    return is_own(state.clip) or is_own(state.conflict.other)
 
 
 def from_query(query: str | Mapping[str, str]) -> State:
@@ -146,8 +159,8 @@ def _shortest(number: float) -> str:
 
 def _id(name: str, of_conflict: bool = False) -> Code:
     def read(text: str) -> str:
-        if text == UPLOAD:
-            raise McGurkError("The link names an uploaded clip, which existed only in its session: choose a clip.")
+        if is_own(text):
+            raise McGurkError("The link names a visitor's own clip, which existed only in its session: choose a clip.")
         if not _ID.fullmatch(text):
             raise ValueError
         return text

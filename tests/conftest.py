@@ -41,6 +41,7 @@ RECIPES = {
     "short.mp4": f"-f lavfi -i {PICTURE}:duration=0.2 -f lavfi -i {TONE}:duration=0.2 {X264} -c:a aac",
     "long.mp4": f"-f lavfi -i color=size=32x32:rate=5:duration=65 -f lavfi -i {TONE}:duration=65 {X264} -c:a aac",
     "huge.mkv": "-f lavfi -i color=size=4200x100:duration=1 -c:v libx264 -preset ultrafast",
+    "half-minute.mp4": f"-f lavfi -i {PICTURE}:duration=25 -f lavfi -i {TONE}:duration=25 {X264} -c:a aac",
     "huge.png": "-f lavfi -i color=size=4200x100 -frames:v 1",
 }
 

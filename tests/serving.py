@@ -22,9 +22,9 @@ def model():
         from models.mini.backend import Mini
 
         return Mini()
-    from models.fake import FakeModel
+    from tests.perceiving import PerceivingModel
 
-    return FakeModel(delay=0.1)
+    return PerceivingModel(delay=0.1)
 
 
 def stand_in_gallery(folder: Path) -> Path:

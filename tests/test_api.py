@@ -6,7 +6,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from models.fake import FakeModel
+from tests.perceiving import PerceivingModel
 from tests.serving import served, stand_in_gallery, use_gallery
 
 
@@ -14,7 +14,7 @@ from tests.serving import served, stand_in_gallery, use_gallery
 def client(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
-        with served(FakeModel(), tmp_path_factory.mktemp("cache"), patch) as address:
+        with served(PerceivingModel(), tmp_path_factory.mktemp("cache"), patch) as address:
             yield Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
 
 
@@ -60,6 +60,32 @@ def test_attention_of_the_last_answers(client):
 def test_uploads_are_taken(client, media_file):
     told = client.predict(clip_file=handle_file(media_file("plain.mp4")), picture="black", api_name="/compose")
     assert told["seen"] is None and told["video"]
+    assert told["untold"] == ["sound"] and len(told["perceived"]["sound"]) == 4
+
+
+def test_an_upload_takes_labels_and_tells_what_was_perceived(client, media_file):
+    clip, other = handle_file(media_file("plain.mp4")), handle_file(media_file("other.mp4"))
+    swap = {"clip_file": clip, "sound": "swap", "other_file": other}
+    made = client.predict(**swap, seen="A Dog", heard="rain", api_name="/compose")
+    assert (made["seen"], made["heard"], made["untold"]) == ("dog", "rain", [])
+    told = client.predict(question="hear", **swap, heard="rain", api_name="/ask")
+    assert told["aligned"]["followed"] == "sound" and told["stimulus"]["untold"] == ["picture"]
+    alone = client.predict(question="see", clip_file=clip, api_name="/ask")
+    assert alone["aligned"]["followed"] == "untold"
+    assert len(alone["perceived"]["picture"]) == 4 and alone["perceived"]["sound"][0][1] > 0
+    assert set(name for name, _ in alone["perceived"]["picture"][:2]) < set(alone["aligned"]["options"])
+    for wrong in ({"clip": "dog", "seen": "cat"}, {"clip": "dog", "heard": "cat"}):
+        with pytest.raises(AppError, match="gallery's clips have labels"):
+            client.predict(**wrong, api_name="/compose")
+
+
+def test_choices_files_and_results_are_typed_as_what_they_are(client):
+    described = client.view_api(return_format="dict")["named_endpoints"]
+    types = {p["parameter_name"]: p["python_type"]["type"] for p in described["/ask"]["parameters"]}
+    assert "Literal['own', 'swap'" in types["sound"] and "Literal['see', 'hear'" in types["question"]
+    assert "filepath" in types["clip_file"] or "path" in types["clip_file"]
+    (returned,) = described["/compose"]["returns"]
+    assert all(name in returned["python_type"]["type"] for name in ("video", "seen", "untold", "perceived"))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 """The command line: what it prints, and that whatever is wrong ends with one sentence and exit code 2."""
 
+import csv
 import json
+import shutil
 
 import pytest
+from PIL import Image
 
 from demo.cli import main
+from demo.clips import gallery
+from tests.perceiving import PITCH, PerceivingModel
 
 
 def told(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -33,6 +38,8 @@ def told(capsys, *arguments: str) -> tuple[int, str, str]:
         ("compose", "--clip", "{plain.mp4}", "--out", "/nowhere/at/all.mp4"),
         ("compose", "--clip", "{plain.mp4}"),
         ("bench", "--model", "fake"),
+        ("label",),
+        ("label", "/nowhere/at/all"),
         ("bench", "fly"),
         ("bench", "report"),
         ("bench", "report", "/nowhere"),
@@ -90,6 +97,36 @@ def test_own_words_are_asked_as_they_are(capsys, media_file):
     )
     assert code == 0
     assert "Is it loud?" in out and "base" in out and "aligned" in out
+
+
+def test_ask_says_what_was_perceived_where_nobody_told(capsys, media_file, monkeypatch):
+    monkeypatch.setattr("demo.cli.registry.load_model", lambda name: PerceivingModel())
+    ask = ("ask", "--clip", str(media_file("plain.mp4")), "--question", "see")
+    _, out, _ = told(capsys, *ask)
+    assert "picture perceived: " in out and "sound perceived: " in out and "followed: untold" in out
+    _, out, _ = told(capsys, *ask, "--seen", "dog", "--heard", "nothing")
+    assert "perceived" not in out and "untold" not in out
+
+
+def test_label_proposes_a_table_and_a_sheet_and_never_writes_over_one(capsys, media_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("demo.cli.registry.load_model", lambda name: PerceivingModel())
+    for name in ("plain.mp4", "sound.wav"):
+        shutil.copy(media_file(name), tmp_path / name)
+    (tmp_path / "broken.mp4").write_text("no film")
+    (tmp_path / "notes.txt").write_text("left alone")
+    code, out, err = told(capsys, "label", str(tmp_path))
+    assert (code, out.split()) == (0, [str(tmp_path / "clips.csv"), str(tmp_path / "contact-1.jpg")])
+    assert err.startswith("broken.mp4: ")
+    with (tmp_path / "clips.csv").open(newline="") as opened:
+        film, sound = csv.DictReader(opened)
+    assert film["file"] == "plain.mp4" and film["seen"] in PITCH and film["heard"] in PITCH
+    assert 0 < float(film["heard_score"]) <= 1 and film["seen_proposed"].count(";") == 2
+    assert (sound["seen"], sound["seen_score"]) == ("", "0.00") and sound["heard"] in PITCH
+    with Image.open(tmp_path / "contact-1.jpg") as sheet:
+        assert sheet.width > sheet.height
+    assert [clip.seen for clip in gallery(tmp_path)] == [film["seen"], ""]  # the bench reads it
+    code, _, err = told(capsys, "label", str(tmp_path))
+    assert code == 2 and "corrections would be lost" in err
 
 
 def test_compose_writes_the_file_and_prints_its_path(capsys, media_file, tmp_path):

@@ -21,6 +21,8 @@ GET /
 HEAD /
 GET /about
 GET /about/
+GET /add
+GET /add/
 GET /assets/{path:path}
 GET /bench
 GET /bench/

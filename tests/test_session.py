@@ -13,7 +13,7 @@ from demo.inside import View
 from demo.memory import Kept, size_of
 from demo.pages import answers, cards
 from demo.session import Lab, digest, steering_of
-from demo.state import UPLOAD, State, from_query
+from demo.state import State, from_query
 from models.fake import FakeModel
 from models.interventions import Look
 from models.omni import ALIGNED, BASE, Answer, McGurkError, Stimulus
@@ -170,7 +170,7 @@ def test_a_model_that_cannot_be_loaded_is_said_so(tmp_path):
     ("state", "said"),
     [
         (State(clip="unicorn"), "no gallery clip 'unicorn'"),
-        (State(clip=UPLOAD), "no uploaded clip"),
+        (State(clip="own-1"), "not on the shelf any more"),
         (State(clip="dog", conflict=Conflict(sound="swap")), "Choose the clip whose sound"),
         (State(clip="dog", conflict=Conflict(shift=30.0)), "beyond the end"),
     ],

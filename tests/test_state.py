@@ -11,7 +11,7 @@ from demo.conflicts import Conflict
 from demo.state import CODES, OPTION_MODES, VIEWS, State, from_query, to_query
 from models.omni import McGurkError
 
-IDS = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z").filter(lambda text: text != "upload")
+IDS = st.from_regex(r"\A[a-z0-9][a-z0-9_-]{0,20}\Z").filter(lambda text: not text.startswith("own-"))
 WORDS = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" \n"), min_size=1, max_size=40)
 OPTION = st.text(string.ascii_letters + "äé&=+%#;?", min_size=1, max_size=12)
 
@@ -139,12 +139,12 @@ def test_no_text_does_more_than_be_refused(query):
     assert from_query(to_query(state)) == state
 
 
-def test_an_uploaded_clip_cannot_be_linked():
-    for state in (State(clip="upload"), State(conflict=Conflict(sound="swap", other="upload"))):
-        with pytest.raises(McGurkError, match="uploaded"):
+def test_a_clip_of_the_visitors_own_cannot_be_linked():
+    for state in (State(clip="own-1"), State(conflict=Conflict(sound="swap", other="own-12"))):
+        with pytest.raises(McGurkError, match="can't be linked: save the situation as a file"):
             to_query(state)
-    with pytest.raises(McGurkError, match="uploaded"):
-        from_query("clip=upload")
+    with pytest.raises(McGurkError, match="only in its session"):
+        from_query("clip=own-1")
 
 
 @pytest.mark.parametrize(

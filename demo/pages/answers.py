@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from demo.compare import Comparison
+from demo.compare import UNTOLD, Comparison
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
 from demo.turns import Full, Wait
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
@@ -22,15 +22,16 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
     BOTH: ("both", "◉♪", "took picture and sound into account"),
     ABSTAINED: ("none", "∅", "abstained"),
     OTHER: ("none", "?", "followed none of them"),
+    UNTOLD: ("none", "?", "nobody told what is true here"),
 }
 MATCHED = {BOTH: "right about picture and sound", OTHER: "wrong about picture and sound"}
 TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
 
 
-def given(stimulus: Stimulus, notices: Sequence[str] = ()) -> str:
-    """What the picture shows, what the sound is, what the text claims."""
-    seen = stimulus.seen or _unnamed(stimulus.frames is None, "nothing: no picture")
-    heard = stimulus.heard or _unnamed(stimulus.waveform is None, "missing: no sound track")
+def given(stimulus: Stimulus, notices: Sequence[str] = (), untold: frozenset[str] = frozenset()) -> str:
+    """What the picture shows, what the sound is, what the text claims; untold: see conflicts.untold."""
+    seen = stimulus.seen or _unnamed(stimulus.frames is None, "nothing: no picture", "picture" in untold)
+    heard = stimulus.heard or _unnamed(stimulus.waveform is None, "missing: no sound track", "sound" in untold)
     read = stimulus.read or ("no name" if stimulus.text else "nothing")
     rows = (
         ("see", "◉", "The picture shows", seen, stimulus.seen),
@@ -151,8 +152,8 @@ def steered(original: Comparison | None, changed: Comparison | None) -> str:
     return f'<div class="pair">{"".join(cards)}</div>'
 
 
-def _unnamed(missing: bool, without: str) -> str:
-    return without if missing else "nothing that has a name"
+def _unnamed(missing: bool, without: str, untold: bool) -> str:
+    return without if missing else "unknown: nobody told" if untold else "nothing that has a name"
 
 
 def _bar(option: str, p: float, answer: Answer, stimulus: Stimulus, before: Answer | None) -> str:

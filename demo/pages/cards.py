@@ -13,7 +13,7 @@ import gradio as gr
 from demo import conflicts, questions
 from demo.clips import gallery
 from demo.conflicts import Conflict
-from demo.state import UPLOAD, State
+from demo.state import State
 from demo.vocabulary import VOCABULARY
 
 PICTURES = [("as it is", "own"), ("frozen", "freeze"), ("black", "black"), ("noise", "noise"), ("removed", "remove")]
@@ -44,7 +44,6 @@ ASKS = [
 ANSWERS = [("from a list", "options"), ("freely", "free"), ("from my list", "own")]
 DEFAULT_SHIFT = 1.0  # s
 DEFAULT_CAPTION = "rooster"
-YOURS = ("Your clip", UPLOAD)
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,8 @@ class Cards:
     options: gr.Textbox
     wording: gr.Dropdown
     # not part of the state
-    upload: gr.UploadButton
-    record: gr.Video
-    upload_sound: gr.UploadButton
+    own_clip: gr.Button
+    own_sound: gr.Button
     go: gr.Button
     stop: gr.Button
 
@@ -82,7 +80,7 @@ class Cards:
         return [getattr(self, name) for name in FIELDS]
 
 
-FIELDS = tuple(Cards.__dataclass_fields__)[: tuple(Cards.__dataclass_fields__).index("upload")]
+FIELDS = tuple(Cards.__dataclass_fields__)[: tuple(Cards.__dataclass_fields__).index("own_clip")]
 
 
 def build() -> Cards:
@@ -99,9 +97,9 @@ def build() -> Cards:
     return Cards(**see, **hear, **read, **ask)
 
 
-def clip_choices(uploaded: bool = False) -> list[tuple[str, str]]:
-    """(title, id) of what can be seen or heard."""
-    return [(clip.title, clip.id) for clip in gallery()] + ([YOURS] if uploaded else [])
+def clip_choices(own: tuple[tuple[str, str], ...] = ()) -> list[tuple[str, str]]:
+    """(title, id) of what can be seen or heard, the visitor's own first."""
+    return [*own, *((clip.title, clip.id) for clip in gallery())]
 
 
 def state_of(*values: Any, **view: Any) -> State:
@@ -193,14 +191,10 @@ def _see() -> dict[str, Any]:
         choices, value=choices[0][1] if choices else None, label="Clip", container=False, elem_classes="thumbs",
         elem_id="clip",
     )  # fmt: skip
-    with gr.Accordion("Change the picture, or use your own clip", open=False, elem_classes="more"):
+    own_clip = gr.Button("Use your own clip", size="sm", elem_id="own-clip", elem_classes=["quiet", "own"])
+    with gr.Accordion("Change the picture", open=False, elem_classes="more"):
         picture = _pills(PICTURES, "own", "The picture is", elem_id="picture")
-        upload = gr.UploadButton("Upload a clip", file_types=["video", "audio", "image"], size="sm", elem_id="upload")
-        record = gr.Video(
-            sources=["webcam"], include_audio=True, label="Record with sound", height=170,
-            webcam_options=gr.WebcamOptions(mirror=False), elem_id="record",
-        )  # fmt: skip
-    return {"clip": clip, "picture": picture, "upload": upload, "record": record}
+    return {"clip": clip, "picture": picture, "own_clip": own_clip}
 
 
 def _hear() -> dict[str, Any]:
@@ -209,18 +203,17 @@ def _hear() -> dict[str, Any]:
         other = gr.Dropdown(clip_choices(), label="the sound of", elem_id="other", filterable=False, value=None)
     with gr.Column(elem_classes=["when", "when-shift"]):
         shift = gr.Slider(-5, 5, DEFAULT_SHIFT, step=0.1, label="seconds later (below 0: earlier)", elem_id="shift")
-    with gr.Accordion("Only a part, noise, your own sound", open=False, elem_classes="more"):
-        with gr.Row(elem_classes="tight"):
-            swap_from = gr.Number(None, label="from (s)", minimum=0, maximum=conflicts.MAX_SECONDS, min_width=70)
-            swap_to = gr.Number(None, label="to (s)", minimum=0, maximum=conflicts.MAX_SECONDS, min_width=70)
-            noise_db = gr.Number(
-                None, label="noise at (dB SNR)", minimum=conflicts.NOISE_RANGE[0], maximum=conflicts.NOISE_RANGE[1],
-                min_width=90, elem_id="snr",
-            )  # fmt: skip
-        upload_sound = gr.UploadButton("Upload a sound", file_types=["audio", "video"], size="sm")
+    own_sound = gr.Button("Use your own sound", size="sm", elem_id="own-sound", elem_classes=["quiet", "own"])
+    with gr.Accordion("Only a part, noise", open=False, elem_classes="more"), gr.Row(elem_classes="tight"):
+        swap_from = gr.Number(None, label="from (s)", minimum=0, maximum=conflicts.MAX_SECONDS, min_width=70)
+        swap_to = gr.Number(None, label="to (s)", minimum=0, maximum=conflicts.MAX_SECONDS, min_width=70)
+        noise_db = gr.Number(
+            None, label="noise at (dB SNR)", minimum=conflicts.NOISE_RANGE[0], maximum=conflicts.NOISE_RANGE[1],
+            min_width=90, elem_id="snr",
+        )  # fmt: skip
     return {
         "sound": sound, "other": other, "shift": shift, "swap_from": swap_from, "swap_to": swap_to,
-        "noise_db": noise_db, "upload_sound": upload_sound,
+        "noise_db": noise_db, "own_sound": own_sound,
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ READ, WRITE = ("GET", "HEAD"), ("POST",)
 API, NAME = "/gradio_api", "[^/]+"
 UPLOAD = f"{API}/upload"
 OPEN: tuple[tuple[tuple[str, ...], str, str], ...] = (  # methods, pattern of the whole path, what needs it
-    (READ, "/(bench|lessons|about)?/?", "the pages"),
+    (READ, "/(bench|lessons|about|add)?/?", "the pages"),
     (READ, "/(config|theme\\.css|manifest\\.json|robots\\.txt|favicon\\.ico)/?", "a page's frame"),
     (READ, f"/pwa_icon(/{NAME})?", "the icon on a phone"),
     (READ, "/(static|assets|svelte)/.+", "Gradio's own scripts, styles and fonts"),

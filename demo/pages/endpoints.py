@@ -3,8 +3,6 @@
 Knows what callers send and get. Does not know pages or how anything is computed.
 """
 
-from __future__ import annotations
-
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,15 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo import inside
+from demo import inside, perception
 from demo.compare import to_json
 from demo.conflicts import Conflict
 from demo.inside import View
+from demo.pages import returned
 from demo.sentences import shortened
 from demo.session import Lab
-from demo.state import ALL_HEADS, LAST_LAYERS, UPLOAD, State
+from demo.shelf import Source, checked_label
+from demo.state import ALL_HEADS, LAST_LAYERS, OWN, State
 from models.omni import McGurkError
 
 API = "api"  # the session folder of calls that have no session
@@ -29,101 +29,118 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
 
     def compose(
         clip: str = "",
-        sound: str = "own",
+        sound: returned.Sound = "own",
         other: str = "",
         swap_from: float | None = None,
         swap_to: float | None = None,
         shift: float = 0.0,
         noise_db: float | None = None,
-        picture: str = "own",
-        text: str = "none",
+        picture: returned.Picture = "own",
+        text: returned.Text = "none",
         caption: str = "",
-        text_position: str = "before",
+        text_position: returned.Position = "before",
         long_tokens: int = 2000,
-        clip_file: dict | None = None,
-        other_file: dict | None = None,
+        clip_file: gr.FileData | None = None,
+        other_file: gr.FileData | None = None,
+        seen: str = "",
+        heard: str = "",
         request: gr.Request = None,
-    ) -> dict:
-        """Do a conflict to a clip: {"video": the mp4 as a visitor sees it, "seen", "heard", "read", "notices"}.
+    ) -> returned.Composed:
+        """Do a conflict to a clip and write the mp4 as a visitor sees it.
 
         clip, other: ids of gallery clips (clip "" is the page's first); or clip_file, other_file: uploads, as
-        gradio_client's handle_file makes them. sound: own, swap (needs other), silence, remove, noise. picture:
-        own, black, freeze, noise, remove. text: none, caption, long, free, onscreen; caption: what it says. Times
-        in seconds, noise as signal-to-noise ratio in dB.
+        gradio_client's handle_file makes them. seen, heard: what an uploaded picture shows and what makes the uploaded
+        sound that is played, "nothing" for nothing, "" where nobody knows. sound: swap needs other. caption: what the
+        text says. Times in seconds, noise as signal-to-noise ratio in dB.
+
+        Returns:
+        "video", "seen", "heard", "read", "untold" (senses nobody labelled), "perceived" (by the encoders), "notices"
         """
         with refusals():
             conflict = Conflict(
-                sound=sound, other=_id(other, other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
+                sound=sound, other=_id(other, "other", other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
                 noise_db=noise_db, picture=picture, text=text, caption=caption, text_position=text_position,
                 long_tokens=long_tokens,
             )  # fmt: skip
-            state = State(clip=_id(clip, clip_file), conflict=conflict)
-            situation, film = lab.made(_session(request), state, _uploads(clip_file, other_file))
+            state = State(clip=_id(clip, "clip", clip_file), conflict=conflict)
+            own_clips = _own(state, clip_file, other_file, seen, heard)
+            situation, film = lab.made(_session(request), state, own_clips)
             stimulus = situation.stimulus
+            perceived = lab.perceive(_session(request), state, own_clips)
             return {
                 "video": _file(film),
                 "seen": stimulus.seen,
                 "heard": stimulus.heard,
                 "read": stimulus.read,
+                "untold": sorted(situation.untold),
+                "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")},
                 "notices": list(situation.notices),
             }
 
     def ask(
-        question: str = "see",
+        question: returned.Question = "see",
         clip: str = "",
-        sound: str = "own",
+        sound: returned.Sound = "own",
         other: str = "",
         swap_from: float | None = None,
         swap_to: float | None = None,
         shift: float = 0.0,
         noise_db: float | None = None,
-        picture: str = "own",
-        text: str = "none",
+        picture: returned.Picture = "own",
+        text: returned.Text = "none",
         caption: str = "",
-        text_position: str = "before",
+        text_position: returned.Position = "before",
         long_tokens: int = 2000,
         own: str = "",
         options: list[str] | None = None,
         free_answer: bool = False,
-        clip_file: dict | None = None,
-        other_file: dict | None = None,
+        clip_file: gr.FileData | None = None,
+        other_file: gr.FileData | None = None,
+        seen: str = "",
+        heard: str = "",
         request: gr.Request = None,
-    ) -> dict:
+    ) -> returned.Asked:
         """Ask base and aligned about a clip with a conflict done to it.
 
-        question: see, hear, match, free; own: a question in your own words. options: answers to choose from; without
-        them eight names and "none of the above" are offered, or none with free_answer. The rest as in compose.
-        Returns "base" and "aligned" (each: answer, options with probabilities, followed, attention_share, receipt,
-        seconds), "question", "stimulus", "receipt", "seconds".
+        own: a question in your own words. options: answers to choose from; without them eight names and "none of the
+        above" are offered, or none with free_answer. The rest as in compose.
+
+        Returns:
+        "base", "aligned" (answer, options, followed, attention_share, receipt...), "question", "stimulus", "perceived"
         """
         with refusals():
             conflict = Conflict(
-                sound=sound, other=_id(other, other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
+                sound=sound, other=_id(other, "other", other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
                 noise_db=noise_db, picture=picture, text=text, caption=caption, text_position=text_position,
                 long_tokens=long_tokens,
             )  # fmt: skip
             state = State(
-                clip=_id(clip, clip_file), conflict=conflict, question=question, own=own,
+                clip=_id(clip, "clip", clip_file), conflict=conflict, question=question, own=own,
                 answers="own" if options else "free" if free_answer else "options", options=tuple(options or ()),
             )  # fmt: skip
-            *_, asked = lab.ask(_session(request), state, _uploads(clip_file, other_file), film=False)
-            return to_json(asked.comparison)
+            own_clips = _own(state, clip_file, other_file, seen, heard)
+            *_, asked = lab.ask(_session(request), state, own_clips, film=False)
+            perceived = perception.of(asked.encoded)
+            return to_json(asked.comparison) | {
+                "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")}
+            }
 
     def attention(
         layer: int = LAST_LAYERS,
         head: int = ALL_HEADS,
-        view: str = "raw",
+        view: returned.View = "raw",
         sink: bool = False,
         film: bool = False,
         request: gr.Request = None,
-    ) -> dict:
+    ) -> returned.Attended:
         """The attention behind the answers that this client's last call of ask gave.
 
         layer: one layer, or -1 for the mean over the last third; head: one head, or -1 for the mean of all. view:
         raw, difference (this question minus the other), relative (to a neutral prompt). sink: leave the first token's
-        share in. Returns for "base" and "aligned": "video" (times x rows x columns), "frame_times" (s), "audio"
-        (weights), "spans" (start and end in s), "words" (text and weight); and "film", an mp4 with both overlays, if
-        `film` is set.
+        share in. film: make an mp4 with both overlays as well.
+
+        Returns:
+        "base" and "aligned" (video, frame_times, audio, spans, words), and "film" where it was asked for
         """
         with refusals():
             how = View(layer, head, view, sink)
@@ -156,21 +173,35 @@ def _session(request: gr.Request | None) -> str:
     return (request and request.session_hash) or API
 
 
-def _id(id: str, file: dict | None) -> str:
-    return UPLOAD if file else id
+def _id(id: str, what: str, file: dict | None) -> str:
+    return OWN + what if file else id
 
 
-def _uploads(clip: dict | None, other: dict | None) -> dict[str, str]:
-    return {name: _uploaded(file) for name, file in (("clip", clip), ("other", other)) if file}
+def _own(state: State, clip: dict | None, other: dict | None, seen: str, heard: str) -> dict[str, Source]:
+    """The uploads by id, the labels where they belong: `heard` to the sound that is played."""
+    swapped = state.conflict.sound == "swap"
+    if seen and not clip:
+        raise McGurkError("Say what is seen of an upload only: the gallery's clips have labels.")
+    if heard and not (other if swapped else clip):
+        raise McGurkError("Say what is heard of an upload only: the gallery's clips have labels.")
+    seen, heard = checked_label(seen), checked_label(heard)
+    own = {}
+    if clip:
+        path = _uploaded(clip)
+        own[OWN + "clip"] = Source(path, path.stem, seen, None if swapped else heard)
+    if other:
+        path = _uploaded(other)
+        own[OWN + "other"] = Source(path, path.stem, None, heard)
+    return own
 
 
-def _uploaded(file: dict) -> str:
+def _uploaded(file: dict) -> Path:
     """The path of an upload. Raises McGurkError for any other file of the server."""
     folder = Path(get_upload_folder()).resolve()
     path = Path(str(file.get("path", ""))).resolve()
     if not path.is_relative_to(folder) or not path.is_file():
         raise McGurkError("This file was not uploaded: pass handle_file(path) of gradio_client.")
-    return str(path)
+    return path
 
 
 def _file(path: Path) -> dict[str, Any]:

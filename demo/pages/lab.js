@@ -115,5 +115,38 @@ window.mcgurk = (() => {
     setTimeout(() => { if (said.isConnected) find("go")?.click(); }, 1000 * (Number(said.dataset.again) + Math.random()));
   }, 500);
 
-  return { address, copy, choose, frame: show, press, reveal };
+  /* The drawer with the visitor's own clips. It lies over the cards and moves nothing. */
+  let opener = null;
+  const isOpen = () => find("shelf")?.hasAttribute("data-open");
+  function shelf(open) {
+    if (open && !isOpen()) opener = document.activeElement;
+    find("shelf").toggleAttribute("data-open", open);
+    (open ? find("upload") : opener)?.focus({ preventScroll: true });
+  }
+
+  /* The window that counts follows the slider before the clip is cut. */
+  function trim(start) {
+    const strip = document.querySelector("#window .strip");
+    if (strip) strip.querySelector("i").style.left = `${(100 * start) / Number(strip.dataset.duration)}%`;
+  }
+
+  /* Pasted and dropped files go the way of uploaded ones. */
+  function take(files) {
+    const input = find("upload")?.parentElement.querySelector("input[type=file]");
+    if (!files?.length || !input) return false;
+    const chosen = new DataTransfer();
+    for (const file of files) chosen.items.add(file);
+    shelf(true);
+    input.files = chosen.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  }
+  document.addEventListener("paste", (e) => { if (take(e.clipboardData?.files)) e.preventDefault(); });
+  document.addEventListener("dragover", (e) => { if (find("shelf") && e.dataTransfer?.types.includes("Files")) e.preventDefault(); });
+  document.addEventListener("drop", (e) => { if (take(e.dataTransfer?.files)) e.preventDefault(); });
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape" && isOpen()) shelf(false);
+  });
+
+  return { address, copy, choose, frame: show, press, reveal, shelf, trim };
 })();

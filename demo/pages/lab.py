@@ -19,8 +19,9 @@ from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
 from demo.pages.markup import toast, warn
+from demo.pages.shelf import ShelfDrawer
 from demo.session import Asked, Lab, steering_of
-from demo.state import UPLOAD, State, to_query
+from demo.state import State, to_query
 from demo.turns import Full
 from models.omni import BASE, McGurkError
 
@@ -38,7 +39,9 @@ class LabPage:
     def __init__(self, lab: Lab):
         self.lab = lab
         gr.HTML(f'<header class="brand"><h1>McGurk</h1><p>{TAGLINE}</p></header>')
-        self.cards: Cards = cards.build()
+        with gr.Column(elem_classes="cards-holder"):
+            self.cards: Cards = cards.build()
+            self.shelf = ShelfDrawer(lab, self.cards)
         with gr.Row(elem_classes="stage-row"):
             with gr.Column(scale=5, min_width=320, elem_classes="given-panel"):
                 self.player = gr.Video(
@@ -49,13 +52,14 @@ class LabPage:
             with gr.Column(scale=7, min_width=320, elem_classes="answers-panel"):
                 with gr.Row(elem_classes="asked-row"):
                     self.question = gr.HTML(answers.asked(None), elem_id="question")
+                    self.save = gr.Button("Save as file", size="sm", elem_id="save", elem_classes="quiet", scale=0)
+                    self.saved = gr.DownloadButton(visible="hidden", elem_id="saved")
                     self.copy = gr.Button("Copy link", size="sm", elem_id="copy-link", elem_classes="quiet", scale=0)
                 self.status = gr.HTML(answers.status(), elem_id="status")
                 with gr.Row(elem_classes="pair answers"):
                     self.base = gr.HTML(answers.answer_card(BASE, None), elem_id="answer-base")
                     self.aligned = gr.HTML(answers.second_card(None), elem_id="answer-aligned")
         self.inside: Inside = inside_page.build()
-        self.uploads = gr.State({})
         self.search = gr.Textbox(visible="hidden", elem_id="search")
         self.link = gr.Textbox(visible="hidden", elem_id="link")
         self._wire()
@@ -138,19 +142,20 @@ class LabPage:
         comparison = asked.comparison if asked else None
         return [answers.status("Stopped."), answers.answer_card(BASE, comparison), answers.second_card(comparison)]
 
-    def uploaded(self, what: str, path: str | None, uploads: dict[str, str]) -> list[Any]:
-        """Remember an uploaded file and choose it. Outputs: uploads, the picker it belongs to, the sound's choice."""
-        choices = gr.skip() if not path else self._picker(what, value=UPLOAD)
-        sound = "swap" if path and what == "other" else gr.skip()
-        return [uploads | {what: path} if path else uploads, choices, sound]
+    def save_file(self, request: gr.Request, *inputs) -> str:
+        """Write the situation as a .mcgurk file and return its path."""
+        try:
+            return str(self.lab.bundle(request.session_hash, self._state(inputs)))
+        except McGurkError as error:
+            raise gr.Error(toast(error), print_exception=False) from error
 
     # how it is done ----------------------------------------------------------------------------------------------
 
     def _show(self, inputs: tuple, request: gr.Request, only_if_fast: bool = False) -> Iterator[list[Any]]:
-        layer, head, view, sink, frame, per_token, uploads = inputs[len(FIELDS) :]
+        layer, head, view, sink, frame, per_token = inputs[len(FIELDS) :]
         try:
             state, view = self._state(inputs), View(int(layer), int(head), view, bool(sink))
-            asking = self.lab.ask(request.session_hash, state, uploads)
+            asking = self.lab.ask(request.session_hash, state)
             asked = next(asking)
             wanted = not only_if_fast or not self.lab.ready or self.lab.fast
             yield self._answers(asked, busy=wanted, link=self._quiet_link(state))
@@ -184,7 +189,7 @@ class LabPage:
             situation = asked.situation
             filled |= {
                 "player": str(asked.film),
-                "given": answers.given(situation.stimulus, situation.notices),
+                "given": answers.given(situation.stimulus, situation.notices, situation.untold),
                 "question": answers.asked(situation.question),
                 "link": link,
             }
@@ -236,7 +241,7 @@ class LabPage:
     def _quiet_link(self, state: State) -> str:
         try:
             return to_query(state)
-        except McGurkError:  # an uploaded clip: it is said when the link is asked for
+        except McGurkError:  # a clip of the visitor's own: it is said when the link is asked for
             return ""
 
     def _default_or_nothing(self) -> State:
@@ -245,15 +250,11 @@ class LabPage:
         except McGurkError:
             return State()
 
-    def _picker(self, what: str, value: str) -> Any:
-        choices = cards.clip_choices(uploaded=True)
-        return gr.Radio(choices, value=value) if what == "clip" else gr.Dropdown(choices, value=value)
-
     # events ------------------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
         c, i = self.cards, self.inside
-        inputs = [*c.inputs, *i.view_inputs, i.frame, i.per_token, self.uploads]
+        inputs = [*c.inputs, *i.view_inputs, i.frame, i.per_token]
         outputs = [getattr(self, name) for name in SHOWN] + [self.link, i.receipt, i.layer, i.head, i.last, *i.drawings]
         asking = {"inputs": inputs, "outputs": outputs, **MODEL_LANE, **QUIET}
         opened = gr.on(
@@ -263,9 +264,9 @@ class LabPage:
         first = opened.then(self.show, **asking)
         auto = gr.on(self._touches(), self.show_new, trigger_mode="always_last", **asking)
         button = c.go.click(self.show, trigger_mode="always_last", **asking)
-        uploads = [self._wire_upload(*source, asking) for source in self._sources()]
+        own = self.shelf.wire(asking, self.show, MODEL_LANE)
         c.stop.click(
-            self.stopped, None, [self.status, self.base, self.aligned], cancels=[first, auto, button, *uploads],
+            self.stopped, None, [self.status, self.base, self.aligned], cancels=[first, auto, button, *own],
             queue=False, **QUIET,
         )  # fmt: skip
         self._wire_inside(inputs)
@@ -273,6 +274,10 @@ class LabPage:
         self.copy.click(self.link_of, inputs, [self.link], **QUIET).then(
             None, [self.link], None, js="(query) => window.mcgurk.copy(query)", **QUIET
         )
+        saved = self.save.click(self.save_file, inputs, [self.saved], api_visibility="private")
+        saved.success(None, None, None, js="() => window.mcgurk.press('saved')", **QUIET)
+        for opener in (c.own_clip, c.own_sound):
+            opener.click(None, None, None, js="() => window.mcgurk.shelf(true)", **QUIET)
         c.clip.change(None, [c.clip], None, js="() => window.mcgurk.reveal()", **QUIET)
         for radio in (c.sound, c.text, c.ask):
             radio.change(None, [radio], None, js=f"(value) => window.mcgurk.choose('{radio.elem_id}', value)", **QUIET)
@@ -292,25 +297,6 @@ class LabPage:
             *(event for control in written for event in (control.submit, control.blur)),
             *(control.release for control in slid),
         ]
-
-    def _sources(self) -> list[tuple[Any, Callable, str]]:
-        """(component, event, what the file is for) of every way to bring in a file."""
-        c = self.cards
-        return [
-            (c.upload, c.upload.upload, "clip"),
-            (c.record, c.record.stop_recording, "clip"),
-            (c.upload_sound, c.upload_sound.upload, "other"),
-        ]
-
-    def _wire_upload(self, source: Any, event: Callable, what: str, asking: dict[str, Any]) -> Any:
-        picker = self.cards.clip if what == "clip" else self.cards.other
-
-        def chosen(path: str | None, uploads: dict[str, str]) -> list[Any]:
-            return self.uploaded(what, path, uploads)
-
-        return event(chosen, [source, self.uploads], [self.uploads, picker, self.cards.sound], **QUIET).then(
-            self.show, **asking
-        )
 
     def _wire_inside(self, inputs: list[Any]) -> None:
         i = self.inside

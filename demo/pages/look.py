@@ -21,7 +21,9 @@ def look() -> dict[str, Any]:
     """Arguments for Blocks.launch()."""
     return {
         "theme": theme(),
-        "css": "".join((HERE / f"{page}.css").read_text(encoding="utf-8") for page in ("lab", "bench", "lessons"))
+        "css": "".join(
+            (HERE / f"{page}.css").read_text(encoding="utf-8") for page in ("lab", "shelf", "bench", "lessons")
+        )
         + words.CSS
         + thumbnails(gallery()),
         "head": f"<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",
@@ -67,9 +69,9 @@ def theme() -> gr.themes.Base:
 def thumbnails(clips: tuple[GalleryClip, ...]) -> str:
     """Style rules that give each choice of the clip picker its picture, in the order of the gallery."""
     rules = []
-    for place, clip in enumerate(clips, 1):
+    for place, clip in zip(range(len(clips), 0, -1), clips, strict=True):  # from the end: own clips come first
         picture = NO_PICTURE
         if clip.thumbnail.is_file():
             picture = f"url({data_uri('jpeg', clip.thumbnail.read_bytes())})"
-        rules.append(f".thumbs label:nth-of-type({place})::before{{background-image:{picture}}}")
+        rules.append(f"#clip label:nth-last-of-type({place})::before{{background-image:{picture}}}")
     return "\n".join(rules)

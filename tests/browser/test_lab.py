@@ -204,19 +204,6 @@ def test_the_keyboard_reaches_everything(visit):
     assert not names
 
 
-def test_an_upload_is_asked_about_and_cannot_be_linked(visit, media_file):
-    page = visit("clip=dog")
-    page.locator("#card-see .more > button").click()
-    page.locator("#upload + input, #upload input, input[type=file]").first.set_input_files(media_file("plain.mp4"))
-    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('nothing that')")
-    wait_for_question(page, "see")
-    assert page.locator("#clip label.selected").inner_text() == "Your clip"
-    assert "clip=" not in page.url
-    page.click("#copy-link")
-    page.wait_for_selector(".toast-body, [data-testid=toast-body]")
-    assert "can't be linked" in page.locator(".toast-body, [data-testid=toast-body]").first.inner_text()
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("phone", PHONE)])
 def test_screenshots(visit, name, size, theme):

@@ -1,0 +1,163 @@
+"""A visitor's own clip in the real page: brought, named, swapped, trimmed, taken along, sent from a phone.
+
+Runs on the fake model and stand-in clips, or with MCGURK_TEST_MODEL=mini on the real ones; screenshots go to .screens/.
+"""
+
+import re
+import shutil
+
+import pytest
+
+from demo.clips import gallery, gallery_clip
+from tests.browser.test_lab import (
+    PHONE,
+    REAL,
+    SCREENS,
+    WAIT,
+    WIDE,
+    _check_local,
+    address,
+    choose,
+    chromium,
+    title,
+    visit,
+    wait_for_question,
+)
+
+__all__ = ["address", "chromium", "visit"]  # fixtures
+pytestmark = pytest.mark.browser
+LAPTOP = {"width": 1280, "height": 720}
+OWN, OTHER = (
+    ("cat", "electric_guitar") if REAL else ("rain", "dog")
+)  # whose file is uploaded, whose sound is swapped in
+TOAST = ".toast-body, [data-testid=toast-body]"
+
+
+@pytest.fixture
+def unlabelled(address, tmp_path):
+    """A gallery clip's file under a name that says nothing: the page knows nothing of it."""
+    return shutil.copyfile(gallery_clip(OWN, *_folder()).path, tmp_path / "VID_0001 <b>.mp4")
+
+
+def _folder() -> tuple:
+    return gallery.__defaults__
+
+
+def bring(page, *files) -> None:
+    """Open the drawer, upload, and wait until there is something to tap."""
+    if not page.locator("#shelf").is_visible():
+        page.click("#own-clip")
+    page.locator("#shelf input[type=file]").first.set_input_files(list(files))
+    page.wait_for_selector("#mine label.selected")
+    page.wait_for_function("() => document.querySelectorAll('#seen-chips label').length > 2")
+
+
+def test_a_proposed_label_a_swap_and_the_sound_is_followed(visit, unlabelled):
+    page = visit(f"clip={OTHER}&ask=see")
+    bring(page, unlabelled)
+    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('unknown')")
+    wait_for_question(page, "see")
+    badges = " ".join(page.locator(".answers .badge").all_inner_texts())
+    assert "nobody told what is true here" in badges and "followed none" not in badges
+    for chips in ("#seen-chips", "#heard-chips"):
+        proposed = page.locator(f"{chips} label").first
+        proposed.click()
+        page.wait_for_selector(f"{chips} label.selected")
+    label = page.locator("#seen-chips label.selected").inner_text()
+    page.wait_for_function("name => document.querySelector('#given .see b').innerText == name", arg=label)
+    page.click("#shelf-close")
+    choose(page, "sound", "another clip's")
+    page.locator("#other input").click()
+    page.get_by_role("option", name=title(OTHER)).click()
+    choose(page, "ask", "What do you hear?")
+    wait_for_question(page, "hear")
+    heard = page.locator("#given .hear b").inner_text()
+    page.wait_for_function("name => document.querySelector('#answer-aligned .text')?.innerText == name", arg=heard)
+    assert "followed the sound" in page.locator("#answer-aligned .badge").inner_text()
+    marks = page.locator("#answer-aligned .bars em").all_inner_texts()
+    assert sorted(marks) == ["heard", "seen"]
+    assert page.locator("#mine label b").count() == 0  # a file's name is text
+
+
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("laptop", LAPTOP), ("phone", PHONE)])
+def test_opening_the_drawer_moves_nothing(visit, name, size, unlabelled):
+    page = visit(size=size)
+    parts = ("#player", "#answer-base", "#answer-aligned", "#card-ask")
+    before = [page.locator(part).bounding_box() for part in parts]
+    page.click("#own-clip")
+    page.wait_for_selector("#shelf[data-open]")
+    after = [page.locator(part).bounding_box() for part in parts]
+    assert [box["y"] for box in after] == pytest.approx([box["y"] for box in before], abs=1)
+    if name != "phone":
+        drawer = page.locator("#shelf").bounding_box()
+        assert drawer["y"] + drawer["height"] <= after[0]["y"]  # over the cards, not over the player
+    bring(page, unlabelled)
+    wait_for_question(page, "hear")
+    if name != "phone":  # there the new clip makes the picker a row higher, as in any list
+        assert page.locator("#player").bounding_box()["y"] == pytest.approx(before[0]["y"], abs=1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    SCREENS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENS / f"shelf-{name}.png")
+    page.keyboard.press("Escape")
+    assert not page.locator("#shelf").is_visible()
+
+
+def test_a_situation_is_taken_along_as_a_file(visit, unlabelled, tmp_path):
+    page = visit(f"clip={OTHER}&ask=hear")
+    bring(page, unlabelled)
+    page.locator("#seen-words input, #seen-words textarea").first.fill("A Puppy")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#given .see b').innerText == 'puppy'")
+    page.click("#copy-link")
+    page.wait_for_selector(TOAST)
+    assert "save the situation as a file" in page.locator(TOAST).first.inner_text()
+    with page.expect_download() as download:
+        page.click("#save")
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    assert saved.suffix == ".mcgurk"
+    elsewhere = visit(f"clip={OWN}&ask=see")
+    bring(elsewhere, saved)
+    elsewhere.wait_for_function("() => document.querySelector('#given .see b').innerText == 'puppy'")
+    wait_for_question(elsewhere, "hear")
+
+
+def test_what_counts_of_a_long_clip_is_chosen(visit, media_file):
+    page = visit(f"clip={OTHER}&ask=see")
+    bring(page, media_file("half-minute.mp4"))
+    assert "0.0 to 10.0 s of 25 s" in page.locator("#shelf-about").inner_text()
+    page.get_by_role("tab", name="Trim").click()
+    page.locator("#trim input[type=number]").fill("7.5")
+    page.keyboard.press("Tab")
+    page.get_by_role("tab", name="What is it?").click()
+    page.wait_for_function("() => document.querySelector('#shelf-about').innerText.includes('7.5 to 17.5 s of 25 s')")
+    page.get_by_role("tab", name="Play").click()
+    page.wait_for_selector("#shelf-film video")
+    page.click("#shelf-remove")
+    page.wait_for_function("() => !document.querySelector('#mine label')")
+    page.wait_for_function("() => document.querySelector('#clip label.selected') != null")
+
+
+def test_a_phone_adds_and_sees_nothing(visit, chromium, address, unlabelled):
+    page = visit()
+    page.click("#own-clip")
+    page.get_by_role("tab", name="Phone").click()
+    page.click("#invite")
+    page.wait_for_selector("#code")
+    link = re.search(r"(/add\?code=\w+)", page.locator("#invitation code").inner_text())[1]
+    context, complaints = chromium.new_context(viewport=PHONE), []
+    try:
+        phone = context.new_page()
+        phone.set_default_timeout(WAIT)
+        phone.on("request", lambda request: _check_local(request.url, address, complaints))
+        phone.goto(address + link)
+        phone.wait_for_function(
+            "() => document.querySelector('#phone-code input, #phone-code textarea')?.value.length == 8"
+        )
+        phone.locator("input[type=file]").first.set_input_files(unlabelled)
+        phone.wait_for_function("() => document.querySelector('#phone-said').innerText.includes('is on the shelf now')")
+        page.wait_for_selector("#mine label.selected")
+    finally:
+        context.close()
+    assert not complaints
+    assert page.locator("#mine label").count() == 1
