@@ -16,12 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.bench import conflicting, store
+from demo.bench import conflicting, running, store
 from demo.bench.asking import pose
-from demo.bench.material import open_material
 from demo.bench.measures import Z_95
 from demo.bench.report import as_csv
-from demo.bench.sampling import cases
 from demo.questions import PICTURE, SOUND
 from demo.vocabulary import plain
 from models import registry
@@ -103,11 +101,11 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
 
     Raises McGurkError for a model that nobody can reach into, and if no clip can be used.
     """
-    material = open_material(config.clips, config.split)
+    asked = 2 * config.clips_asked, 0, config.seed, config.split
+    material, planned = running.plan(running.Config(config.clips, config.out or "", config.model, ("swap",), *asked))
     model = model or registry.load_model(config.model)
     if not model.can_look_inside:
         raise McGurkError(f"Nobody can reach into {model.name}: choose a model that runs here.")
-    planned = cases(material, ("swap",), 2 * config.clips_asked, seed=config.seed)
     found, made, lost = Found(), {}, ""
     for done, case in enumerate(planned, 1):
         try:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from demo.bench import measures, store
+from demo.bench import measures, running, store
 from demo.bench.asking import pose, read_answer, unasked
 from demo.bench.conditions import CONDITIONS, chosen
-from demo.bench.material import open_material
 from demo.bench.report import as_csv
-from demo.bench.sampling import TRAINED, cases
+from demo.bench.running import plan
 from demo.bench.tables import WITHOUT
 from demo.questions import ABSTAINED, PICTURE, SOUND
 from models import registry
@@ -79,9 +78,13 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
     Raises McGurkError if the folder holds another run, or nothing can be asked.
     """
     out = Path(config.out)
-    material = open_material(config.clips, config.split, registry.entry(config.model).held_out())
-    planned = cases(material, config.conditions, config.questions, seed=config.seed)
-    planned = [case for case in planned if case.pool == TRAINED and case.ask in ("see", "hear")]
+    material, planned = plan(
+        running.Config(
+            config.clips, config.out, config.model, config.conditions, config.questions, 0, config.seed, config.split,
+            config.options,
+        )
+    )  # fmt: skip
+    planned = [case for case in planned if case.ask in ("see", "hear")]
     with store.locked(out):
         settings = {f.name: getattr(config, f.name) for f in fields(config) if f.name != "out"}
         settings |= {"conditions": list(config.conditions), "methods": list(config.methods), "bench": "interventions"}
