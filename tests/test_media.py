@@ -1,7 +1,10 @@
 """Media that lie: files as phones, browsers, cameras and editors really write them, made after public bug reports."""
 
 import resource
+import signal
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from PIL import Image
 from demo import media
 from demo.clips import read_clip
 from demo.conflicts import Conflict, apply
-from demo.media import ffmpeg, hdr
+from demo.media import ffmpeg, hdr, limits
 from demo.player import compose, write_heard
 from models.omni import SAMPLE_RATE, McGurkError
 from tests.test_clips import peak_frequency
@@ -249,3 +252,57 @@ def test_what_may_not_come_in_is_refused_at_once(name):
         read(name)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1  # 0.2 s, on however busy a machine
+
+
+def confined(act: str, cpu: int = 20) -> subprocess.CompletedProcess:
+    """What becomes of a process that does something after it was confined as decoders are."""
+    code = f"""
+import os, socket
+from demo.media.limits import confine
+confine({cpu}, 3, 1000)
+try:
+    {act}
+except (OSError, MemoryError) as error:
+    print(type(error).__name__, getattr(error, "errno", ""))
+"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=FOLDER.parent.parent)
+
+
+@pytest.mark.parametrize("act", ["open('/etc/hostname')", "socket.socket()", "os.pipe()"])
+def test_a_decoder_can_open_nothing(act):
+    assert confined(act).stdout.strip() == "OSError 24"  # too many open files
+
+
+def test_a_decoder_has_bounded_memory_and_time():
+    assert confined("bytearray(3 * 1024**3)").stdout.startswith("MemoryError")
+    assert confined("while True: pass", cpu=0).returncode == -signal.SIGXCPU
+
+
+def test_no_more_decoders_than_cores(monkeypatch, media_file):
+    path, running, most, lock = media_file("photo.png"), set(), 0, threading.Lock()
+    start = subprocess.Popen
+
+    def counted(*given, **how):
+        nonlocal most
+        child = start(*given, **how)
+        wait = child.wait
+
+        def ended(*args, **how):
+            status = wait(*args, **how)
+            with lock:
+                running.discard(child.pid)
+            return status
+
+        with lock:
+            running.add(child.pid)
+            most = max(most, len(running))
+        child.wait = ended
+        return child
+
+    monkeypatch.setattr("demo.media.reading.subprocess.Popen", counted)
+    threads = [threading.Thread(target=media.probe, args=(path,)) for _ in range(3 * limits.CORES)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= most <= limits.CORES and not running

@@ -24,7 +24,9 @@ def main() -> None:
     """Do what the request says, and end the process."""
     request = json.loads(sys.argv[1])
     says = os.dup(2)  # a refusal; 2 itself goes to a pipe that only tells whether a library complained
-    complaints, full = os.pipe2(os.O_NONBLOCK)
+    complaints, full = os.pipe()
+    for end in (complaints, full):
+        os.set_blocking(end, False)
     os.dup2(full, 2)
     os.close(full)
     file = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115  lives as long as the process

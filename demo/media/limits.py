@@ -79,6 +79,8 @@ def confine(cpu: int, descriptors: int, written: int) -> None:
         try:
             hard = resource.getrlimit(what)[1]
             limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(what, (limit, limit))
+            # one more second until the end of all patience: at the first limit a signal says what happened
+            last = limit + 1 if what == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else limit
+            resource.setrlimit(what, (limit, last))
         except (ValueError, OSError):  # macOS refuses some of them: the parent's clock still stands
             continue
