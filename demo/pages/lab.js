@@ -141,6 +141,8 @@ window.mcgurk = (() => {
     input.dispatchEvent(new Event("change", { bubbles: true }));
     return true;
   }
+  /* The same file may be chosen again; a browser tells only of a change. */
+  document.addEventListener("click", (e) => { if (e.target.matches?.("input[type=file]")) e.target.value = ""; }, true);
   document.addEventListener("paste", (e) => { if (take(e.clipboardData?.files)) e.preventDefault(); });
   document.addEventListener("dragover", (e) => { if (find("shelf") && e.dataTransfer?.types.includes("Files")) e.preventDefault(); });
   document.addEventListener("drop", (e) => { if (take(e.dataTransfer?.files)) e.preventDefault(); });

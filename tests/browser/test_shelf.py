@@ -157,6 +157,11 @@ def test_a_phone_adds_and_sees_nothing(visit, chromium, address, unlabelled):
         phone.locator("input[type=file]").first.set_input_files(unlabelled)
         phone.wait_for_function("() => document.querySelector('#phone-said').innerText.includes('is on the shelf now')")
         page.wait_for_selector("#mine label.selected")
+        phone.locator("#phone-code input, #phone-code textarea").first.fill("WRONG")
+        with phone.expect_file_chooser() as chooser:  # the same file again
+            phone.click("#phone-upload")
+        chooser.value.set_files(unlabelled)
+        phone.wait_for_function("() => document.querySelector('#phone-said').innerText.includes('not good any more')")
     finally:
         context.close()
     assert not complaints
