@@ -49,13 +49,13 @@ class Edit:
 class Asks:
     """What one intervention asks of the attention function, by layer; a layer that is not named is left alone.
 
-    layers: the text layers' attention modules in order.
+    layers: the text layers' attention modules in order; a tuple of modules counts as one layer.
     values: factor on what a position says, float32, (1 or query heads) x positions; positions beyond: 1.
     outputs: a head's output (batch x rows x query heads x width, the first row's position, layer) -> what replaces it.
     first: the first position whose row is touched, or could be: keys and values before it are those of a plain pass.
     """
 
-    layers: Sequence[nn.Module]
+    layers: Sequence[nn.Module | tuple[nn.Module, ...]]
     masks: Mapping[int, Mask] = field(default_factory=dict)
     edits: Mapping[int, Edit] = field(default_factory=dict)
     values: Mapping[int, Tensor] = field(default_factory=dict)
@@ -68,7 +68,8 @@ class Steered:
 
     def __init__(self, asks: Sequence[Asks]):
         self.asks = asks
-        self.index = {id(module): i for i, module in enumerate(asks[0].layers)}
+        groups = ((one if isinstance(one, tuple) else (one,)) for one in asks[0].layers)
+        self.index = {id(module): i for i, group in enumerate(groups) for module in group}
         self._made: dict[int, Tensor] = {}  # of the present forward pass, by what was wanted
         self._joined: tuple = ((), None)
         self._for: tuple = ()

@@ -5,17 +5,21 @@ Knows names, memory and loaders. Does not import a model before it is asked for.
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from models import plugins
+from models.families import RELEASES, why_not
 from models.omni import ALIGNED, BASE, McGurkError, OmniModel
-from models.qwen_omni import RELEASES, Release, why_not
+from models.pretrained.family import Release
 from models.zerogpu import Borrower, is_here
 
 GB = 1000**3  # bytes
+log = logging.getLogger(__name__)
 MINI_WEIGHTS = Path(__file__).parent / "mini" / "weights"
 
 
@@ -77,9 +81,9 @@ def _load_fake() -> OmniModel:
     return FakeModel()
 
 
-def _load_qwen_omni(name: str) -> OmniModel:
+def _load_pretrained(name: str) -> OmniModel:
     """MCGURK_ADAPTER: folder or hub id of the aligned LoRA; MCGURK_FOUR_BIT=1: weights in four bits."""
-    from models.qwen_omni import load
+    from models.pretrained.loading import load
 
     return load(name, adapter=os.environ.get("MCGURK_ADAPTER") or None, four_bit=_four_bit())
 
@@ -88,18 +92,26 @@ def _four_bit() -> bool:
     return os.environ.get("MCGURK_FOUR_BIT", "") not in ("", "0")
 
 
-def _qwen_omni(name: str, release: Release) -> Entry:
-    """A released Qwen-Omni, with the aligned LoRA that MCGURK_ADAPTER names."""
-    about = f"{release.hub}, thinker only{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
+def _pretrained(name: str, release: Release) -> Entry:
+    """A released model, with the aligned LoRA that MCGURK_ADAPTER names."""
+    about = f"{release.hub}{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
     memory = release.gigabytes()
     needs = f"a GPU with {memory:.0f} GB"
-    return Entry(name, about, memory, needs, lambda: _load_qwen_omni(name), lambda: why_not(name, _four_bit()))
+    return Entry(name, about, memory, needs, lambda: _load_pretrained(name), lambda: why_not(name, _four_bit()))
 
 
 def _load_server() -> OmniModel:
     from models.server import ServerModel
 
-    return ServerModel(os.environ["MCGURK_SERVER"], os.environ.get("MCGURK_SERVER_MODEL") or None)
+    given = os.environ.get("MCGURK_SERVER_PROCESSOR", "")
+    try:
+        processor = json.loads(given) if given else None
+    except ValueError as error:
+        raise McGurkError(f'MCGURK_SERVER_PROCESSOR is no JSON ({error}): write {{"fps": 2}}, or leave it.') from error
+    model = ServerModel(os.environ["MCGURK_SERVER"], os.environ.get("MCGURK_SERVER_MODEL") or None, processor=processor)
+    for sentence in model.test_senses():
+        log.warning("%s: %s", model.name, sentence)
+    return model
 
 
 def _server_obstacle() -> str:
@@ -120,7 +132,7 @@ MODELS: dict[str, Entry] = {
             _mini_obstacle,
             _mini_held_out,
         ),
-        *(_qwen_omni(name, release) for name, release in RELEASES.items()),
+        *(_pretrained(name, release) for name, release in RELEASES.items()),
         Entry(
             "server",
             "whatever omni model an OpenAI-compatible server serves: asked, never looked into",
@@ -154,7 +166,7 @@ def entries() -> list[Entry]:
 
 def entry(name: str) -> Entry:
     """The registry's entry; a plug-in for package.module:factory or a name that a package announces; for a folder or a
-    hub id (owner/name), a Qwen-Omni loaded from there.
+    hub id (owner/name), a model of a known family loaded from there.
 
     Raises McGurkError for any other name.
     """
@@ -163,7 +175,7 @@ def entry(name: str) -> Entry:
     if path := plugins.announced().get(name) or (name if plugins.is_path(name) else ""):
         return _plugin(name, path)
     if Path(name).is_dir() or name.count("/") == 1:
-        return Entry(name, "a Qwen-Omni of your own", 0.0, "a GPU", lambda: _load_qwen_omni(name), lambda: "")
+        return Entry(name, "a model of your own", 0.0, "a GPU", lambda: _load_pretrained(name), lambda: "")
     raise McGurkError(
         f"There is no model {name!r}: choose one of {', '.join(MODELS)}, or give a folder, a hub id (owner/name) or "
         "package.module:factory."

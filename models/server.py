@@ -26,7 +26,8 @@ import imageio_ffmpeg
 import numpy as np
 import soundfile
 
-from models import wording
+from models import hearing, wording
+from models.families import FAMILIES
 from models.interventions import Intervention
 from models.omni import (
     BASE,
@@ -67,6 +68,8 @@ class ServerModel(OmniModel):
 
     address: up to and including "/v1". model: its name there; None: the first one listed. video: "video_url" (one mp4;
     vLLM, SGLang) or "frames" (pictures; OpenAI). key: None reads MCGURK_API_KEY; it is sent to `address` only.
+    system: prompt that is sent unless a question brings its own; None: what the model was trained with, where known, so
+    that it is asked here as it is asked when it runs locally. processor: mm_processor_kwargs of vLLM.
     """
 
     adapters, can_look_inside = (BASE,), False
@@ -78,6 +81,8 @@ class ServerModel(OmniModel):
         *,
         key: str | None = None,
         video: str = "video_url",
+        system: str | None = None,
+        processor: dict | None = None,
         timeout: float = ANSWER_TIMEOUT,
         attempts: int = ATTEMPTS,
         wait: Callable[[float], None] = time.sleep,
@@ -97,7 +102,16 @@ class ServerModel(OmniModel):
         self._where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
         self.model = model or self._first_model()
         self.name = f"{self.model} at {self._where}"
+        self.system = trained_system(self.model) if system is None else system
+        self.processor, self.notes = processor or {}, ()
         self._logprobs = True  # until the server says that it has none
+        self._all_frames = True  # until the server says that it can't be told
+
+    def test_senses(self) -> tuple[str, ...]:
+        """Ask about two made clips and keep what is missing for every receipt; see models/hearing.py."""
+        self.notes = ()
+        self.notes = hearing.test(self)
+        return self.notes
 
     def close(self) -> None:
         """Close the connections."""
@@ -105,20 +119,23 @@ class ServerModel(OmniModel):
 
     def encode(self, stimulus: Stimulus) -> Parts:
         """Picture and sound as the server takes them: mp4 or pictures, and wav."""
-        media, notes, frames = [], [], 0
+        media, notes, frames, fps = [], [], 0, stimulus.fps
         if stimulus.frames is not None and len(stimulus.frames):
             if self.video == "video_url":
                 media.append(_part("video_url", _mp4(stimulus.frames, stimulus.fps), "video/mp4"))
                 frames = len(stimulus.frames)
+                notes.append(f"The picture was sent as one mp4 (h264) of {frames} frames at {fps:g} a second.")
             else:
                 chosen = np.unique(np.linspace(0, len(stimulus.frames) - 1, FRAME_LIMIT).round().astype(int))
                 media += [_part("image_url", _jpeg(stimulus.frames[i]), "image/jpeg") for i in chosen]
                 frames = len(chosen)
+                notes.append(f"The picture was sent as {frames} JPEG images, without their times.")
                 if frames < len(stimulus.frames):
                     notes.append(f"{frames} of {len(stimulus.frames)} frames were sent, evenly spread.")
         if stimulus.waveform is not None and len(stimulus.waveform):
             data = base64.b64encode(_wav(stimulus.waveform)).decode()
             media.append({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}})
+            notes.append("The sound was sent as a WAV part of its own, beside the picture and not inside it.")
         return Parts(stimulus, tuple(media), frames, tuple(notes))
 
     def answer(
@@ -142,7 +159,7 @@ class ServerModel(OmniModel):
             raise McGurkError(f"{self.name} answers from a server: its attention cannot be steered.")
         unless(stop)
         started, max_new_tokens = time.perf_counter(), longest_answer(options, max_new_tokens)
-        stimulus = encoded.stimulus
+        stimulus, system = encoded.stimulus, self.system if system is None else system
         user = wording.join(question, stimulus.text, stimulus.text_position)
         reply, notes = self._ask(encoded, user, max_new_tokens, system, bool(options))
         text, tops, usage = _read_reply(reply, self._where)
@@ -155,20 +172,29 @@ class ServerModel(OmniModel):
         yield BASE, Answer(text, shares, None, receipt, time.perf_counter() - started)
 
     def _ask(self, encoded: Parts, user: str, most: int, system: str | None, scored: bool):
-        """(reply, notes). A server that refuses log-probabilities is asked again without them, once and for all."""
+        """(reply, notes). What a server refuses that it need not know is left out from then on."""
         messages = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": [*encoded.media, {"type": "text", "text": user}]})
         body = {"model": self.model, "messages": messages, "max_tokens": most, "temperature": 0, "seed": 0}
-        if not (scored and self._logprobs):
-            return self._request("POST", "/chat/completions", body), ()
-        try:
-            asked = body | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-            return self._request("POST", "/chat/completions", asked), ()
-        except RefusedError as error:
-            if "logprob" not in str(error).lower():
-                raise
-            self._logprobs = False
-            return self._request("POST", "/chat/completions", body), ()
+        is_video = bool(encoded.frames) and self.video == "video_url"
+        while True:
+            extra: dict = {"mm_processor_kwargs": self.processor} if self.processor else {}
+            if is_video and self._all_frames:
+                extra["media_io_kwargs"] = {"video": {"num_frames": encoded.frames}}  # vLLM would read 32 at most
+            if scored and self._logprobs:
+                extra |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+            try:
+                reply = self._request("POST", "/chat/completions", body | extra)
+                break
+            except RefusedError as error:
+                if "logprob" in str(error).lower() and scored and self._logprobs:
+                    self._logprobs = False
+                elif is_video and self._all_frames and _names_extra(str(error)):
+                    self._all_frames = False
+                else:
+                    raise
+        told = () if self._all_frames or not is_video else ("The server can't be told to read every frame.",)
+        return reply, told
 
     def _first_model(self) -> str:
         listed = self._request("GET", "/models")
@@ -244,8 +270,21 @@ class ServerModel(OmniModel):
             decoding=f"greedy, at most {most} tokens",
             seed=0,
             versions={"server": self.address, "httpx": httpx.__version__},
-            notes=("What the server does with picture and sound cannot be seen from here.", *notes),
+            notes=("What the server does with picture and sound cannot be seen from here.", *self.notes, *notes),
         )
+
+
+def trained_system(model: str) -> str:
+    """System prompt that a served model was trained with, by its name; "" where none is known."""
+    for family in FAMILIES:
+        if family.name.lower() in model.lower():
+            return family.system
+    return ""
+
+
+def _names_extra(reason: str) -> bool:
+    """Whether a refusal is about a field that the protocol does not have."""
+    return any(word in reason.lower() for word in ("media_io_kwargs", "extra", "unknown", "unrecognized", "unexpected"))
 
 
 class RefusedError(McGurkError):

@@ -29,10 +29,10 @@ from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniTh
 from models.adapters import BARE, mixed
 from models.interventions import costs
 from models.omni import ALIGNED
+from models.pretrained.decoding import Encoded
+from models.pretrained.layout import Media
 from models.probe import PROBE, recording
-from models.qwen_omni.backend import Encoded, assemble, model_flag, see_and_hear
-from models.qwen_omni.decoding import Decoder
-from models.qwen_omni.processing import Media
+from models.qwen_omni.thinker import Thinker, assemble, model_flag, see_and_hear
 
 GIB = 1024**3
 WRITTEN = 16  # tokens after the prompt
@@ -118,10 +118,12 @@ def media(size: Size, fps: float) -> Media:
         heard = round(min(chunk, size.seconds - start) * config.position_id_per_seconds)
         ids += [config.video_token_id] * (shown * each) + [config.audio_token_id] * heard
     ids += [config.audio_end_token_id, config.vision_end_token_id]
-    return Media(
-        tuple(ids), torch.randn(times * patches**2, width, generator=rng), grid, mel,
-        torch.ones(1, mel.shape[-1], dtype=torch.long), torch.tensor([step]), True, round(size.seconds * fps), (),
-    )  # fmt: skip
+    inputs = {
+        "pixel_values_videos": torch.randn(times * patches**2, width, generator=rng), "video_grid_thw": grid,
+        "input_features": mel, "feature_attention_mask": torch.ones(1, mel.shape[-1], dtype=torch.long),
+        "video_second_per_grid": torch.tensor([step]),
+    }  # fmt: skip
+    return Media(tuple(ids), inputs, round(size.seconds * fps), fps, interleaved=True)
 
 
 def prompt_ids(of: Media, text: int) -> np.ndarray:
@@ -197,17 +199,16 @@ class Bench:
             torch.cuda.synchronize()
 
     def _fed(self, thinker, shown: Media, ids: np.ndarray):
-        vision, deep, sound = see_and_hear(thinker, shown, self.device)
-        encoded = Encoded(None, shown, vision, deep, sound)
+        encoded = Encoded(None, shown, see_and_hear(thinker, shown, self.device))
         return assemble(thinker, ids, encoded, self.device, model_flag(thinker), LEADING + len(shown.ids))
 
     def _plain(self, thinker, shown: Media, ids: np.ndarray, rows: int = 1):
-        decoder, fed = Decoder(thinker), self._fed(thinker, shown, ids)
+        decoder, fed = Thinker(thinker), self._fed(thinker, shown, ids)
         cache, logits = decoder.prefill(fed, rows)
         return decoder.write(cache, logits, fed.next_position, WRITTEN, ())
 
     def _probed(self, thinker, shown: Media, ids: np.ndarray, rows: int = 1):
-        with recording(Decoder(thinker).attention_layers) as recorder:
+        with recording(Thinker(thinker).attention_layers) as recorder:
             self._plain(thinker, shown, ids, rows)
         return [recorder.rows(row) for row in range(rows)]
 

@@ -13,9 +13,11 @@ from torch import nn
 from models.adapters import read_adapter
 from models.habits import FILE, Habits, read_habits, save_habits
 from models.omni import ALIGNED, BASE, NAME_TOKENS, SENTENCE_TOKENS, Kind, McGurkError
+from models.pretrained import decoding
+from models.pretrained.backend import Pretrained
 from models.probe import Recorder
-from models.qwen_omni import QwenOmni, backend, decoding
-from models.qwen_omni.processing import Layout
+from models.qwen_omni import thinker as thinking
+from models.qwen_omni.processing import QwenLayout
 from tests import tiny_omni
 from tests.test_adapters import write_lora
 
@@ -30,7 +32,7 @@ def family(request):
 
 @pytest.fixture(scope="module")
 def model(family):
-    return QwenOmni("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
+    return Pretrained("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
                     pixels=tiny_omni.PIXELS)  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def test_an_adapter_is_fed_as_it_is_used_to(family, tmp_path):
     most = 28 * 28 * 6 if family == "Qwen2.5-Omni" else 32 * 32 * 6
     said = {"system": "You are a helpful assistant.", "interleaved": False, "fps": 1, "pixels": [28 * 28, most]}
     (folder / FILE).write_text(json.dumps(said))
-    model = QwenOmni("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
+    model = Pretrained("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
                      adapter=read_adapter(folder))  # fmt: skip
     answers = model.ask(tiny_omni.stimulus(frames=6, fps=2.0, height=300, width=400), QUESTION, max_new_tokens=2)
     for receipt in (answers[BASE].receipt, answers[ALIGNED].receipt):
@@ -63,14 +65,14 @@ def test_an_adapter_is_fed_as_it_is_used_to(family, tmp_path):
 
 
 def test_separate_blocks_are_fed_as_the_library_feeds_them(family):
-    layout = Layout(tiny_omni.processor(family), tiny_omni.config(family), tiny_omni.family(family),
+    layout = QwenLayout(tiny_omni.processor(family), tiny_omni.config(family), tiny_omni.family(family),
                     Habits("", False, None, tiny_omni.PIXELS))  # fmt: skip
     thinker, eager = tiny_omni.thinker(family), tiny_omni.thinker(family, "eager")
     stimulus = tiny_omni.stimulus()
     media = layout.media(stimulus)
     prompt = layout.prompt(media, QUESTION)
-    encoded = backend.Encoded(stimulus, media, *backend.see_and_hear(thinker, media, "cpu"))
-    fed = backend.assemble(thinker, prompt.ids, encoded, "cpu", backend.model_flag(thinker), prompt.head)
+    encoded = decoding.Encoded(stimulus, media, thinking.see_and_hear(thinker, media, "cpu"))
+    fed = thinking.assemble(thinker, prompt.ids, encoded, "cpu", thinking.model_flag(thinker), prompt.head)
     p = layout.processor
     text = (
         f"<|im_start|>user\n{p.vision_bos_token}{p.video_token}{p.vision_eos_token}{p.audio_bos_token}{p.audio_token}"
@@ -84,19 +86,19 @@ def test_separate_blocks_are_fed_as_the_library_feeds_them(family):
     assert prompt.ids.tolist() == inputs["input_ids"][0].tolist()
     with torch.inference_mode():
         said = eager(**inputs).logits[0, -1]
-        _, logits = decoding.Decoder(thinker).prefill(fed)
+        _, logits = thinking.Thinker(thinker).prefill(fed)
     torch.testing.assert_close(logits[0], said, atol=2e-4, rtol=1e-4)
 
 
 def test_positions_of_a_clip_are_counted_once(model, monkeypatch):
     counted = []
-    rope = model.thinker.get_rope_index
-    monkeypatch.setattr(model.thinker, "get_rope_index", lambda *a, **how: counted.append(1) or rope(*a, **how))
+    rope = model.model.get_rope_index
+    monkeypatch.setattr(model.model, "get_rope_index", lambda *a, **how: counted.append(1) or rope(*a, **how))
     encoded = model.encode(tiny_omni.stimulus(frames=4, seconds=1.1))
     for question in (QUESTION, "What do you see in the video?", QUESTION * 3):
         prompt = model.layout.prompt(encoded.media, question)
         positions = model.feed(prompt, encoded).positions[:, 0]
-        whole = backend.positions_of(torch.tensor(prompt.ids)[None], encoded.media, rope, model._flag)
+        whole = thinking.positions_of(torch.tensor(prompt.ids)[None], encoded.media, rope, model.decoder.flag)
         torch.testing.assert_close(positions, whole)
     assert len(counted) == 1
 
@@ -115,7 +117,7 @@ def test_a_full_gpu_is_one_sentence_and_its_memory_is_given_back(model, monkeypa
     assert caught.value.__context__ is None  # its frames would keep what they hold
     assert released and not model._shelf
     with monkeypatch.context() as patched:
-        patched.setattr(backend, "see_and_hear", full)
+        patched.setattr(thinking, "see_and_hear", full)
         with pytest.raises(McGurkError, match="not enough memory left"):
             model.encode(tiny_omni.stimulus(frames=3))
     assert model.ask(tiny_omni.stimulus(), QUESTION, max_new_tokens=1)[BASE].attention  # the next one is answered
@@ -143,9 +145,8 @@ def test_rows_leave_an_accelerator_once_a_pass(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "cpu", lambda row: trips.append(row) or torch.zeros(row.shape, dtype=row.dtype))
     recorder = Recorder(layers)
     for keys in (40, 41):
-        for layer in layers:
-            query, key = (torch.empty(2, heads, rows, 8, device="meta") for heads, rows in ((4, 1), (2, keys)))
-            recorder.note(layer, query, key, None, 0.3)
+        for layer in range(len(layers)):
+            recorder.note(layer, torch.empty(2, 4, 1, keys, device="meta"))
     kept = [row for layer in recorder.passes for row in layer]
     assert len(kept) == 6 and len(trips) == 2 and not recorder._leaving
     assert {(row.device.type, row.dtype) for row in kept} == {("cpu", torch.float16)}

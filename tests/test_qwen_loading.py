@@ -10,9 +10,10 @@ from transformers import WhisperFeatureExtractor
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from models import placing, registry
+from models.families import RELEASES, why_not
 from models.omni import McGurkError
-from models.qwen_omni import RELEASES, family, loading, why_not
-from models.qwen_omni.processing import Layout
+from models.pretrained import family, loading
+from models.qwen_omni.processing import QwenLayout
 from models.speed import full_size
 from tests import tiny_omni
 
@@ -127,7 +128,7 @@ def test_weights_outside_the_gpu_are_told():
 
 def test_a_model_of_ones_own_is_counted_by_its_weights():
     config = full_size().config
-    needed = loading._needed("owner/tuned", config, family.FAMILIES[0], False)
+    needed = loading._needed("owner/tuned", config, tiny_omni.family("Qwen2.5-Omni"), False)
     assert needed == pytest.approx(RELEASES["qwen2.5-omni-7b"].gigabytes(), rel=0.2)
 
 
@@ -137,7 +138,7 @@ def test_the_towers_use_flash_attention_where_it_is_installed(kind, monkeypatch)
     for there, expected in ((True, "flash_attention_2"), (False, "sdpa")):
         monkeypatch.setattr(loading, "is_flash_attn_2_available", lambda there=there: there)
         config = tiny_omni.config(kind)
-        config._attn_implementation = loading.attentions(text)
+        config._attn_implementation = loading.attentions(text, tiny_omni.family(kind))
         assert config.text_config._attn_implementation == text == config._attn_implementation
         assert config.vision_config._attn_implementation == config.audio_config._attn_implementation == expected
 
@@ -158,7 +159,7 @@ def test_sound_is_cut_only_where_the_configuration_says_so(kind, heard, tmp_path
         del written["chunk_length"], written["nb_max_frames"]
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(written, default=str))
     processor.feature_extractor = WhisperFeatureExtractor.from_pretrained(tmp_path)
-    layout = Layout(processor, tiny_omni.config(kind), tiny_omni.family(kind))
+    layout = QwenLayout(processor, tiny_omni.config(kind), tiny_omni.family(kind))
     media = layout.media(tiny_omni.stimulus(frames=0, seconds=45.0))
     tokens = layout.prompt(media, "What do you hear?").tokens
     assert np.nanmax(tokens.audio) == pytest.approx(heard, abs=0.1)

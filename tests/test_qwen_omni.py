@@ -15,12 +15,12 @@ from demo.maps import audio_map, shares, video_map
 from demo.maps import weights as mean_weights
 from models import probe, registry
 from models.adapters import read_adapter
+from models.families import RELEASES, why_not
 from models.interventions import Look
 from models.omni import ALIGNED, BASE, Kind, McGurkError
+from models.pretrained.backend import Pretrained, border_sinks
+from models.pretrained.loading import load, source_of
 from models.probe import recording
-from models.qwen_omni import RELEASES, QwenOmni, load, why_not
-from models.qwen_omni.backend import border_sinks
-from models.qwen_omni.loading import source_of
 from models.wording import ALTERNATIVE
 from tests import tiny_omni
 from tests.test_adapters import write_lora
@@ -58,7 +58,7 @@ def family(request):
 
 @pytest.fixture(scope="session")
 def model(family):
-    return QwenOmni("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
+    return Pretrained("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
                     pixels=tiny_omni.PIXELS)  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def eager(family):
 @pytest.fixture(scope="session")
 def tuned(family, tmp_path_factory):
     folder = write_lora(tmp_path_factory.mktemp("lora"), tiny_omni.thinker(family))
-    return QwenOmni("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
+    return Pretrained("tiny", tiny_omni.thinker(family), tiny_omni.processor(family), tiny_omni.family(family),
                     adapter=read_adapter(folder), pixels=tiny_omni.PIXELS)  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def test_map_agrees_with_the_positions_the_model_is_given(model, fps):
     start = positions[1, video].min()
     np.testing.assert_array_equal(positions[1, video] - start, tokens.video[video, 1])
     np.testing.assert_array_equal(positions[2, video] - start, tokens.video[video, 2])
-    clock = model.thinker.config.position_id_per_seconds
+    clock = model.model.config.position_id_per_seconds
     times = tokens.frame_times[tokens.video[video, 0]] * clock
     assert np.abs(positions[0, video] - start - times).max() <= 1  # Qwen2.5 rounds down to whole positions
     np.testing.assert_array_equal(positions[0, audio] - start, np.arange(len(audio)))
@@ -155,7 +155,7 @@ def test_map_of_the_sound_covers_it_without_gaps(model):
         assert heard[0, 0] == 0
         np.testing.assert_allclose(heard[1:, 0], heard[:-1, 1], atol=1e-9)
         assert heard[-1, 1] == pytest.approx(seconds, abs=0.05)
-        assert len(encoded.sound) == len(heard)
+        assert len(encoded.features[2]) == len(heard)
 
 
 def test_silence_no_sound_and_no_picture_are_three_stimuli(model):
@@ -168,7 +168,7 @@ def test_silence_no_sound_and_no_picture_are_three_stimuli(model):
         assert sum(answer.options.values()) == pytest.approx(1, abs=1e-5)
         kinds.append(set(answer.receipt.tokens) & {"video", "audio"})
     assert kinds == [{"video", "audio"}, {"video"}, {"audio"}, set()]
-    loud, quiet = (model.encode(given).sound for given in (spoken, silent))
+    loud, quiet = (model.encode(given).features[2] for given in (spoken, silent))
     assert not torch.allclose(loud, quiet)
 
 
@@ -301,9 +301,10 @@ def test_encoding_is_kept_for_the_next_question(model, monkeypatch):
     first = model.encode(stimulus)
     monkeypatch.setattr(model, "_encode", None)
     again = model.encode(replace(stimulus, text="another caption"))
-    assert again.vision is first.vision and again.stimulus.text == "another caption"
+    assert again.features[0] is first.features[0] and again.stimulus.text == "another caption"
     monkeypatch.undo()
-    assert model.encode(replace(stimulus, fps=4.0)).vision is not first.vision  # other times are another stimulus
+    other = model.encode(replace(stimulus, fps=4.0))  # other times are another stimulus
+    assert other.features[0] is not first.features[0]
 
 
 def test_too_long_a_prompt_is_refused(model):

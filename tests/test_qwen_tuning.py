@@ -12,11 +12,11 @@ from models import tune
 from models.curriculum import BLANK, Course
 from models.habits import Habits, read_habits
 from models.omni import ALIGNED, BASE, McGurkError, Stimulus
-from models.qwen_omni import load
-from models.qwen_omni.backend import model_flag, positions_of
+from models.pretrained.loading import load
 from models.qwen_omni.clips import read_picture, read_shelf, read_sound
 from models.qwen_omni.lessons import IGNORED, QwenLessons, collate
-from models.qwen_omni.processing import Layout
+from models.qwen_omni.processing import QwenLayout
+from models.qwen_omni.thinker import model_flag, positions_of
 from models.qwen_omni.training import prepare
 from tests import tiny_omni
 
@@ -54,7 +54,7 @@ def released(family, tmp_path_factory):
 
 
 def lessons_of(family, data, model, length=40):
-    layout = Layout(
+    layout = QwenLayout(
         tiny_omni.processor(family), model.config, tiny_omni.family(family), Habits(pixels=tiny_omni.PIXELS)
     )
     shelf = read_shelf(data)
@@ -150,7 +150,8 @@ def test_frames_are_kept_at_the_size_the_model_reads(family, data):
     kept = layout.sized(frames)
     assert kept.nbytes < frames.nbytes / 4 and kept.shape[1] * kept.shape[2] <= tiny_omni.PIXELS[1]
     native, small = (layout.media(Stimulus(shown, 2.0, None)) for shown in (frames, kept))
-    assert torch.equal(native.grid, small.grid) and torch.equal(native.pixels, small.pixels)
+    assert all(torch.equal(native.inputs[name], small.inputs[name]) for name in native.inputs)
+    assert native.grid == small.grid
     seen = []
     lessons = lessons_of(family, data, tiny_omni.thinker(family))
     for i in range(8):

@@ -36,17 +36,17 @@ def test_concepts_held_out_of_training_are_plain_names():
 
 def test_a_folder_or_a_hub_id_is_a_qwen_omni_of_ones_own(tmp_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr(registry, "_load_qwen_omni", lambda name: loaded.append(name) or FakeModel())
+    monkeypatch.setattr(registry, "_load_pretrained", lambda name: loaded.append(name) or FakeModel())
     for name in (str(tmp_path), "owner/name"):
         assert registry.load_model(name).name == "fake"
     assert loaded == [str(tmp_path), "owner/name"]
 
 
 def test_adapter_and_four_bits_come_from_the_environment(monkeypatch):
-    from models import qwen_omni
+    from models.pretrained import loading
 
     asked = {}
-    monkeypatch.setattr(qwen_omni, "load", lambda name, **how: asked.update(how, name=name) or FakeModel())
+    monkeypatch.setattr(loading, "load", lambda name, **how: asked.update(how, name=name) or FakeModel())
     monkeypatch.setenv("MCGURK_ADAPTER", "owner/adapter")
     monkeypatch.setenv("MCGURK_FOUR_BIT", "1")
     registry.load_model("owner/name")

@@ -62,6 +62,8 @@ class Chat(BaseHTTPRequestHandler):
             self._reply(400, {"error": {"message": "logprobs are not supported"}})
         elif fault == "no logprobs":
             self._reply(200, self._answer(body))
+        elif fault == "extra":
+            self._reply(400, {"error": {"message": "Extra inputs are not permitted: media_io_kwargs"}})
         elif fault:
             status, _, after = fault.partition(" ")
             self._reply(int(status), {"error": {"message": "told to"}}, {"Retry-After": after} if after else {})

@@ -14,7 +14,7 @@ def test_the_clip_is_one_the_model_accepts_and_both_ways_write_the_same():
     size = tiny_size()
     bench, shown = Bench(size, CPU, repeats=0), media(size, 2.0)
     ids = prompt_ids(shown, 20)
-    assert list(ids).count(size.config.video_token_id) == int(shown.grid.prod()) // 4
+    assert list(ids).count(size.config.video_token_id) == int(shown.inputs["video_grid_thw"].prod()) // 4
     assert list(ids).count(size.config.audio_token_id) == size.seconds * size.config.position_id_per_seconds
     with torch.inference_mode():
         plain = bench._plain(speed.build(size, CPU, "sdpa"), shown, ids)

@@ -17,9 +17,9 @@ import pytest
 import torch
 from transformers.utils import import_utils
 
+from models.families import FAMILIES
 from models.omni import SAMPLE_RATE, Stimulus
 from models.probe import PROBE
-from models.qwen_omni.family import FAMILIES
 from models.weights import cache_folder, is_offline
 
 TORCHVISION = "torchvision==0.28.0"

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 
 from models.curriculum import BLANK, Course, Lesson
 from models.omni import SAMPLE_RATE, Kind, Stimulus
-from models.qwen_omni.backend import continued, positions_of
+from models.pretrained.layout import Layout, Media
 from models.qwen_omni.clips import Shelf, read_picture, read_sound
-from models.qwen_omni.processing import END, START, Layout, Media
+from models.qwen_omni.thinker import continued, positions_of
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 BLANK_SIDE, BLANK_SECONDS = 112, 2.0  # pixels and seconds of a black picture
@@ -59,7 +59,7 @@ class QwenLessons(Dataset):
 
     def _pack(self, lesson: Lesson, media: Media) -> dict:
         layout = self.layout
-        ids = layout.system_ids(layout.system) + layout.control(f"{START}user\n") + list(media.ids)
+        ids = layout.system_ids(layout.system) + layout.control(layout.turns.user) + list(media.ids)
         positions = positions_of(torch.tensor([ids]), media, self.rope, self.flag)
         asked = [layout.asked(branch.user, lesson.prefix) for branch in lesson.branches]
         ids = ids + [i for i, kind in asked[0] if kind is Kind.INJECTED]  # the same before every question
@@ -67,7 +67,7 @@ class QwenLessons(Dataset):
         labels, branches, steps = [IGNORED] * len(ids), [0] * len(ids), []
         for number, (branch, words) in enumerate(zip(lesson.branches, asked, strict=True), 1):
             question = [i for i, kind in words if kind is Kind.QUESTION]
-            question += layout.control(f"{END}\n{START}assistant\n")
+            question += layout.control(layout.turns.closing)
             answer = layout.option_ids(branch.answer)
             ids = ids + question + answer
             labels += [IGNORED] * len(question) + answer

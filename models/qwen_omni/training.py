@@ -22,11 +22,13 @@ from models.adapters import LAYERS, save_adapter
 from models.curriculum import Course
 from models.habits import Habits, save_habits
 from models.omni import ALIGNED, McGurkError
-from models.qwen_omni.backend import model_flag, see_and_hear
+from models.pretrained.layout import Media
+from models.pretrained.loading import load_parts
 from models.qwen_omni.clips import read_shelf
+from models.qwen_omni.family import QwenFamily
 from models.qwen_omni.lessons import IGNORED, QwenLessons, collate
-from models.qwen_omni.loading import load_parts
-from models.qwen_omni.processing import Layout, Media
+from models.qwen_omni.processing import QwenLayout
+from models.qwen_omni.thinker import model_flag, see_and_hear
 from models.tune import AnswerTrainer, LogFile
 
 RANK, RATE, ACCUMULATE = 8, 1e-4, 4
@@ -119,9 +121,11 @@ def train(options: argparse.Namespace) -> None:
     shelf = read_shelf(options.data)
     _refuse_several_cards()
     thinker, processor, family = load_parts(options.model, device=_device())
+    if not isinstance(family, QwenFamily):
+        raise McGurkError(f"{options.model} is a {family.name}: only a Qwen-Omni can be tuned here.")
     side = options.side or SIDE
     habits = Habits(None, True, options.fps or FPS, (min(LEAST_PIXELS, side * side // 2), side * side))
-    layout = Layout(processor, thinker.config, family, habits)
+    layout = QwenLayout(processor, thinker.config, family, habits)
     model = prepare(thinker, options.rank or RANK)
     course = Course(
         ALIGNED, shelf.catalogue, options.seed, 0.0, branches=QUESTIONS, group=options.batch, reasoned=False

@@ -9,8 +9,8 @@ import torch
 from models.mini.processing import Prompt
 from models.mini.reading import MiniReader
 from models.omni import Kind, Stimulus
-from models.qwen_omni.decoding import Fed
-from models.qwen_omni.reading import QwenReader
+from models.pretrained.decoding import Fed
+from models.pretrained.reading import PromptReader
 from tests import tiny_omni
 
 QUESTION = "What do you hear in the audio?"
@@ -27,10 +27,10 @@ def opened(model, given: Stimulus, adapter: str):
     """A reader of the question, as the backend makes it."""
     encoded = model.encode(given)
     with torch.inference_mode(), model._lock:
-        if hasattr(model, "thinker"):
+        if hasattr(model, "decoder"):
             prompt = model.layout.prompt(encoded.media, QUESTION, text=given.text, text_position=given.text_position)
             with model._using([adapter]):
-                yield QwenReader(model, encoded, prompt, model.feed(prompt, encoded), QUESTION)
+                yield PromptReader(model, encoded, prompt, model.feed(prompt, encoded), QUESTION)
         else:
             with model._using(adapter):
                 yield MiniReader(model, adapter, encoded, model._prompt(encoded, QUESTION), QUESTION)
@@ -49,12 +49,20 @@ def longer(reader, written: list[int]):
         prompt = Prompt(ids, longer_map, reader.prompt.text)
         return MiniReader(reader.mini, reader.adapter, reader.encoded, prompt, reader.question, reader.system)
     omni, fed = reader.omni, reader.fed
-    more = omni.decoder.language_model.embed_tokens(torch.tensor([written]))
-    positions = omni.decoder._axes(torch.arange(len(written)) + fed.next_position, 1).to(fed.positions.dtype)
-    visual = None if fed.visual is None else torch.cat([fed.visual, torch.zeros(1, len(written), dtype=torch.bool)], 1)
-    whole = Fed(torch.cat([fed.embeddings, more], 1), torch.cat([fed.positions, positions], 2), visual, fed.deepstack)
+    more, layers = omni.decoder.words(torch.tensor([written]))
+    positions = omni.decoder.axes(torch.arange(len(written)) + fed.next_position, 1).to(fed.positions.dtype)
+    positions = positions.reshape(*fed.positions.shape[:-1], len(written))
+    given = dict(fed.more)
+    for name, fill in (
+        ("visual", torch.zeros(1, len(written), dtype=torch.bool)),
+        ("types", torch.zeros(1, len(written)).long()),
+        *layers.items(),
+    ):
+        if name in given:
+            given[name] = torch.cat([given[name], fill], 1)
+    whole = Fed(torch.cat([fed.embeddings, more], 1), torch.cat([fed.positions, positions], -1), given)
     prompt = replace(reader.prompt, tokens=omni.layout.with_generated(tokens, written))
-    return QwenReader(omni, reader.encoded, prompt, whole, reader.question, reader.system)
+    return PromptReader(omni, reader.encoded, prompt, whole, reader.question, reader.system)
 
 
 def step(reader, streams, token: int, count: int) -> torch.Tensor:
@@ -63,5 +71,6 @@ def step(reader, streams, token: int, count: int) -> torch.Tensor:
         ids = torch.tensor([[token]])
         return reader.mini._forward(streams, inputs_embeds=reader.mini.inner.get_input_embeddings()(ids))[:, -1]
     decoder = reader.omni.decoder
-    at = decoder._axes(torch.tensor([reader.next_position + count]), 1)
-    return decoder._forward(streams, decoder.language_model.embed_tokens(torch.tensor([[token]])), at)[:, -1]
+    at = decoder.axes(torch.tensor([reader.next_position + count]), 1)
+    embeddings, more = decoder.words(torch.tensor([[token]]))
+    return decoder._forward(streams, embeddings, at, **more)[:, -1]

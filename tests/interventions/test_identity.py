@@ -24,7 +24,7 @@ from models.interventions.sinks import FIRST_TOKEN, Sinks
 from models.interventions.streams import begin
 from models.mini.backend import Mini
 from models.omni import BASE, McGurkError
-from models.qwen_omni import QwenOmni
+from models.pretrained.backend import Pretrained
 from tests import tiny_omni
 from tests.interventions.prompts import OPTIONS, QUESTION, longer, opened, step, stimulus
 
@@ -69,7 +69,7 @@ def model(request):
     if request.param == "mini":
         return Mini(dtype=torch.float32)  # bfloat16 would round differently in passes of another length
     family = tiny_omni.family(request.param)
-    return QwenOmni(
+    return Pretrained(
         request.param, tiny_omni.thinker(request.param), tiny_omni.processor(request.param), family,
         pixels=tiny_omni.PIXELS,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Loads a Qwen-Omni thinker from the hub or a folder, in bfloat16 or four bits, with or without an aligned adapter.
+"""Loads a model of a known family from the hub or a folder, in bfloat16 or four bits, perhaps with an adapter.
 
 Knows names, packages and where weights may go. Does not know how a question is answered.
 """
@@ -14,13 +14,23 @@ from transformers import AutoConfig
 from transformers.utils import is_flash_attn_2_available
 
 from models.adapters import read_adapter
+from models.families import RELEASES, family_of
 from models.omni import McGurkError
 from models.placing import left_out, place
+from models.pretrained.backend import Pretrained
+from models.pretrained.family import GB, HALF, NEEDED, NO_FOUR_BIT, Family
 from models.probe import PROBE
-from models.qwen_omni.backend import QwenOmni
-from models.qwen_omni.family import GB, HALF, NEEDED, NO_FOUR_BIT, RELEASES, Family, family_of
 from models.weights import is_offline
 
+UNTOUCHED = (
+    "lm_head",
+    "model.visual",
+    "model.vision_tower",
+    "model.audio_tower",
+    "model.embed_vision",
+    "model.embed_audio",
+    "model.language_model.per_layer_model_projection",
+)  # by four bits
 VARIANTS = {
     "thinking": "writes its thoughts before it answers, so its first words are no answer",
     "captioner": "describes sounds and answers no questions",
@@ -35,21 +45,21 @@ def load(
     device: str | None = None,
     pixels: tuple[int, int] | None = None,
     dtype: torch.dtype | None = None,
-) -> QwenOmni:
-    """Load a Qwen-Omni by release name, hub id or folder.
+) -> Pretrained:
+    """Load a model by release name, hub id or folder.
 
     adapter: folder or hub id of the aligned LoRA. device: None is one GPU where it fits, else all.
     Raises McGurkError for an unknown name, a missing package, an unreachable hub or an adapter that does not fit.
     """
     tune = None if adapter is None else read_adapter(adapter)  # refuse it before the large download
-    thinker, processor, family = load_parts(name, four_bit=four_bit, device=device, dtype=dtype)
-    notes = (said,) if (said := left_out(thinker)) else ()
-    return QwenOmni(str(name), thinker, processor, family, adapter=tune, pixels=pixels, notes=notes)
+    model, processor, family = load_parts(name, four_bit=four_bit, device=device, dtype=dtype)
+    notes = (said,) if (said := left_out(model)) else ()
+    return Pretrained(str(name), model, processor, family, adapter=tune, pixels=pixels, notes=notes)
 
 
 def load_parts(name: str, *, four_bit: bool = False, device: str | None = None, dtype: torch.dtype | None = None,
                attention: str = PROBE):  # fmt: skip
-    """(thinker, processor, Family); see `load`."""
+    """(model, processor, Family); see `load`."""
     source = source_of(name)
     refuse_variant(source)
     _need("torchvision")
@@ -57,12 +67,12 @@ def load_parts(name: str, *, four_bit: bool = False, device: str | None = None, 
         _need("bitsandbytes")
     try:
         config = AutoConfig.from_pretrained(source, local_files_only=is_offline())
-        family = family_of(config.model_type)
+        family = family_of(config)
         if four_bit and has_experts(config):
             raise McGurkError(NO_FOUR_BIT.format(name=name))
         processor = getattr(transformers, family.processor).from_pretrained(source, local_files_only=is_offline())
-        thinker = getattr(transformers, family.thinker).from_pretrained(
-            source, dtype=dtype or _dtype(), attn_implementation=attentions(attention),
+        model = getattr(transformers, family.model).from_pretrained(
+            source, dtype=dtype or _dtype(), attn_implementation=attentions(attention, family),
             device_map=device or place(_needed(name, config, family, four_bit)),
             local_files_only=is_offline(), **quantised(four_bit),
         )  # fmt: skip
@@ -71,7 +81,7 @@ def load_parts(name: str, *, four_bit: bool = False, device: str | None = None, 
         raise McGurkError(f"{name} could not be loaded ({reason}): check the name and the connection.") from error
     except torch.OutOfMemoryError as error:
         raise McGurkError(f"{name} does not fit into this GPU's memory: try a smaller one, or four bits.") from error
-    return thinker, processor, family
+    return model, processor, family
 
 
 def source_of(name: str) -> str:
@@ -93,17 +103,17 @@ def _needed(name: str, config, family: Family, four_bit: bool) -> float:
         if name.lower() == known or name == release.hub:
             return release.gigabytes(four_bit)
     with torch.device("meta"):
-        counted = getattr(transformers, family.thinker)._from_config(getattr(config, "thinker_config", config))
+        counted = getattr(transformers, family.model)._from_config(getattr(config, "thinker_config", config))
     return 1.2 * sum(weight.numel() for weight in counted.parameters()) * HALF / GB
 
 
-def attentions(text: str) -> dict[str, str]:
+def attentions(text: str, family: Family) -> dict[str, str]:
     """attn_implementation: `text` for the text layers; FlashAttention-2 for the towers where it is installed.
 
     With SDPA the vision tower of Qwen2.5-Omni calls it once a window, thousands of times a clip.
     """
     towers = "flash_attention_2" if is_flash_attn_2_available() else "sdpa"
-    return {"": text, "text_config": text, "vision_config": towers, "audio_config": towers}
+    return {"": text, "text_config": text, **dict.fromkeys(family.towers, towers)}
 
 
 def has_experts(config) -> bool:
@@ -125,11 +135,11 @@ def quantised(four_bit: bool) -> dict:
         return {}
     config = transformers.BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=["lm_head", "model.visual", "model.audio_tower"],
+        llm_int8_skip_modules=list(UNTOUCHED),
     )  # fmt: skip
     return {"quantization_config": config}
 
 
 def _need(package: str) -> None:
     if find_spec(package) is None:
-        raise McGurkError(f"Qwen-Omni needs {package}: {NEEDED}.")
+        raise McGurkError(f"This model needs {package}: {NEEDED}.")

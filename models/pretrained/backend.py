@@ -1,4 +1,4 @@
-"""Qwen-Omni as an OmniModel: towers once, then base and aligned from one set of weights, attention recorded.
+"""A model that transformers loads, as an OmniModel: encoders once, both answers from one set of weights, attention.
 
 Knows how a question is run. Does not know where weights come from (loading.py) or how adapters are trained.
 """
@@ -6,7 +6,6 @@ Knows how a question is run. Does not know where weights come from (loading.py) 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import platform
 import threading
 import time
@@ -14,13 +13,13 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import peft
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import nn
 
 from models.adapters import BARE, Adapter, attach, mixed
 from models.habits import Habits
@@ -42,55 +41,43 @@ from models.omni import (
     never,
     unless,
 )
+from models.pretrained.decoding import Encoded, Fed
+from models.pretrained.family import Family
+from models.pretrained.layout import Prompt
+from models.pretrained.reading import PromptReader
 from models.probe import recording
-from models.qwen_omni.decoding import Decoder, Fed
-from models.qwen_omni.family import Family
-from models.qwen_omni.processing import MODEL_FLAG, PROCESSOR_FLAG, Layout, Media, Prompt
-from models.qwen_omni.reading import QwenReader
 
 REMEMBERED = 4  # encoded stimuli kept: 23 MB each for 10 s of 504 x 504 at 2 fps on the 7B model
 BORDER_PULL = 10.0  # a border token is a sink when it draws this many times the mean video token's attention
 
 
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """A stimulus as the language model will meet it: media tokens, N x hidden each."""
+class Pretrained(OmniModel):
+    """Any model of a known family. Thread-safe: one answer at a time.
 
-    stimulus: Stimulus
-    media: Media
-    vision: Tensor | None
-    deepstack: tuple[Tensor, ...]
-    sound: Tensor | None
-    positions: dict[tuple[int, ...], Tensor] = field(default_factory=dict)  # of media, by the ids before them
-
-
-class QwenOmni(OmniModel):
-    """A Qwen-Omni thinker. Thread-safe: one answer at a time.
-
-    thinker: loaded with attn_implementation=probe.PROBE. adapter: the aligned LoRA, if there is one; without it
+    model: loaded with attn_implementation=probe.PROBE. adapter: the aligned LoRA, if there is one; without it
     `adapters` is (BASE,) and `alternatives` offers what can be tried without training.
     batched: answer with both adapters as one batch of two (default on an accelerator, where decoding waits for memory).
     pixels: (least, most) pixels of a frame after resizing; None: as the adapter is used to. notes: for every receipt.
     """
 
-    def __init__(self, name: str, thinker: nn.Module, processor, family: Family, *, adapter: Adapter | None = None,
+    def __init__(self, name: str, model: nn.Module, processor, family: Family, *, adapter: Adapter | None = None,
                  batched: bool | None = None, pixels: tuple[int, int] | None = None,
                  notes: tuple[str, ...] = ()):  # fmt: skip
-        self.name, self.family, self.thinker = name, family, thinker.eval().requires_grad_(False)
+        self.name, self.family, self.model = name, family, model.eval().requires_grad_(False)
         habits = Habits() if adapter is None else adapter.habits
         self.habits = habits if pixels is None else replace(habits, pixels=pixels)
-        self.notes = notes + habits.told()
-        self.decoder = Decoder(thinker)
+        layout, decoder = family.parts()
+        self.decoder = decoder(model)
+        self.notes = notes + self.decoder.notes + habits.told()
         self.device, self.dtype = self.decoder.device, self.decoder.language_model.norm.weight.dtype
-        self.layout = Layout(processor, thinker.config, family, self.habits)
-        self.layers, self.heads = len(self.decoder.attention_layers), thinker.config.text_config.num_attention_heads
+        self.layout = layout(processor, model.config, family, self.habits)
+        self.layers, self.heads = len(self.decoder.attention_layers), model.config.text_config.num_attention_heads
         self.adapters, self.checksums = (BASE,), {BASE: ""}
         self.tuned: peft.PeftModel | None = None
         self.logit_difference = 0.0  # largest change of a logit that the adapter makes on one question
         self.batched = self.device.type != "cpu" if batched is None else batched
         self._lock = threading.RLock()  # an intervention may have to encode what stands in for a modality
         self._shelf: OrderedDict[bytes, tuple] = OrderedDict()
-        self._flag = model_flag(thinker)
         if adapter is not None:
             self._attach(adapter)
 
@@ -106,9 +93,9 @@ class QwenOmni(OmniModel):
                 self._shelf.popitem(last=False)
             return Encoded(stimulus, *self._shelf[key])
 
-    def _encode(self, stimulus: Stimulus) -> tuple[Media, Tensor | None, tuple[Tensor, ...], Tensor | None, dict]:
+    def _encode(self, stimulus: Stimulus) -> tuple:
         media = self.layout.media(stimulus)
-        return *(media, *see_and_hear(self.thinker, media, self.device)), {}
+        return media, self.decoder.encode(media), {}
 
     def _within_memory(self, work: Callable):
         """What `work` returns. Raises McGurkError where the GPU has not enough memory for it, and gives it back."""
@@ -145,7 +132,7 @@ class QwenOmni(OmniModel):
         prompt = self.layout.prompt(
             encoded.media, question, text=stimulus.text, text_position=stimulus.text_position, system=system
         )
-        longest = self.thinker.config.text_config.max_position_embeddings - max_new_tokens
+        longest = self.model.config.text_config.max_position_embeddings - max_new_tokens
         if len(prompt.ids) > longest:
             raise McGurkError(
                 f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: "
@@ -156,7 +143,7 @@ class QwenOmni(OmniModel):
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
         fed = self._within_memory(lambda: self.feed(prompt, encoded))
-        reader = QwenReader(self, encoded, prompt, fed, question, system)
+        reader = PromptReader(self, encoded, prompt, fed, question, system)
         together = self.batched and len(asked) > 1 and not steering  # each plans for itself what is done to it
         for names in [asked] if together else [[name] for name in asked]:
             unless(stop)
@@ -173,7 +160,7 @@ class QwenOmni(OmniModel):
 
     def feed(self, prompt: Prompt, encoded: Encoded) -> Fed:
         """Embeddings with media in their places, and the library's own positions for them."""
-        return assemble(self.thinker, prompt.ids, encoded, self.device, self._flag, prompt.head)
+        return self.decoder.feed(prompt.ids, prompt.head, encoded)
 
     def _using(self, names: Sequence[str]):
         stack = ExitStack()
@@ -183,7 +170,7 @@ class QwenOmni(OmniModel):
             stack.enter_context(self.tuned.disable_adapter())
         return stack
 
-    def _run(self, reader: QwenReader, options, attention, intervention, most, stop):
+    def _run(self, reader: PromptReader, options, attention, intervention, most, stop):
         """Prefill, score the options in one pass, then write greedily; one row for each adapter."""
         decoder, prompt = self.decoder, reader.prompt
         with ExitStack() as stack:
@@ -212,13 +199,13 @@ class QwenOmni(OmniModel):
         yield from swept(opened, adapters or self.adapters, options, interventions)
 
     @contextmanager
-    def opened(self, encoded: Encoded, question: str, adapter: str, stop=never) -> Iterator[QwenReader]:
+    def opened(self, encoded: Encoded, question: str, adapter: str, stop=never) -> Iterator[PromptReader]:
         """See OmniModel.opened."""
         unless(stop)
         given = encoded.stimulus
         prompt = self.layout.prompt(encoded.media, question, text=given.text, text_position=given.text_position)
         with torch.inference_mode(), self._lock, self._using([adapter]):
-            yield QwenReader(self, encoded, prompt, self.feed(prompt, encoded), question)
+            yield PromptReader(self, encoded, prompt, self.feed(prompt, encoded), question)
 
     def _attention(self, recorder, row: int, prompt: Prompt, written: list[int]) -> Attention | None:
         if recorder is None:
@@ -231,8 +218,7 @@ class QwenOmni(OmniModel):
 
     def _receipt(self, adapter: str, encoded: Encoded, prompt: Prompt, most: int, system: str | None,
                  done: dict) -> Receipt:  # fmt: skip
-        stimulus, media, config = encoded.stimulus, encoded.media, self.thinker.config
-        side = config.vision_config.patch_size
+        stimulus, media = encoded.stimulus, encoded.media
         notes = self.notes + media.notes
         notes += ("Sound and picture are interleaved in time.",) if media.interleaved else ()
         notes += ("Answered under another system prompt than the model's own.",) if system is not None else ()
@@ -248,7 +234,7 @@ class QwenOmni(OmniModel):
             tokens=prompt.tokens.counts(),
             frames=media.frames,
             fps=float(media.fps) if media.frames else 0.0,
-            frame_size=(0, 0) if media.grid is None else (int(media.grid[0, 1]) * side, int(media.grid[0, 2]) * side),
+            frame_size=media.frame_size,
             audio_seconds=0.0 if stimulus.waveform is None else round(len(stimulus.waveform) / SAMPLE_RATE, 3),
             prompt=prompt.text,
             decoding=f"greedy, at most {most} tokens",
@@ -260,16 +246,15 @@ class QwenOmni(OmniModel):
                 "peft": peft.__version__,
                 "dtype": str(self.dtype).removeprefix("torch."),
                 "device": str(self.device),
-                "towers": str(config.vision_config._attn_implementation),
-                "flags": f"{PROCESSOR_FLAG} = {self._flag} = {media.interleaved}",
+                **self.decoder.versions(media),
             },
             notes=notes,
             intervention=done,
         )
 
     def _attach(self, adapter: Adapter) -> None:
-        """Wrap the thinker, measure what the adapter changes. Raises McGurkError if that is nothing."""
-        self.tuned = attach(self.thinker, adapter, ALIGNED)
+        """Wrap the model, measure what the adapter changes. Raises McGurkError if that is nothing."""
+        self.tuned = attach(self.model, adapter, ALIGNED)
         for name, parameter in self.tuned.named_parameters():
             if "lora_" in name:
                 parameter.data = parameter.data.to(self.dtype)
@@ -279,67 +264,12 @@ class QwenOmni(OmniModel):
             for name in (BASE, ALIGNED):
                 with self._using([name]):
                     hidden = self.decoder.language_model(input_ids=ids).last_hidden_state
-                    logits.append(self.decoder.lm_head(hidden).float())
+                    logits.append(self.decoder.logits(hidden))
         self.logit_difference = float((logits[0] - logits[1]).abs().max())
         if not self.logit_difference > 0.0:
             raise McGurkError(f"The adapter {adapter.source} changes nothing in {self.name}: is it for another model?")
         self.adapters = (BASE, ALIGNED)
         self.checksums = {BASE: "", ALIGNED: adapter.sha256}
-
-
-def see_and_hear(thinker, media: Media, device) -> tuple[Tensor | None, tuple[Tensor, ...], Tensor | None]:
-    """Run the towers: (video tokens N x hidden, further ones to add after early layers, audio tokens M x hidden)."""
-    vision, deep, sound = None, (), None
-    if media.pixels is not None:
-        seen = thinker.get_video_features(media.pixels.to(device), media.grid.to(device), return_dict=True)
-        vision = torch.cat(tuple(seen.pooler_output))
-        deep = tuple(torch.cat(tuple(level)) for level in getattr(seen, "deepstack_features", None) or ())
-    if media.mel is not None:
-        mask = media.mel_mask.to(device)
-        sound = thinker.get_audio_features(media.mel.to(device), mask, return_dict=True).last_hidden_state
-    return vision, deep, sound
-
-
-def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str, head: int) -> Fed:
-    """Put media tokens into the embeddings of `ids` and ask the library for their positions.
-
-    head: number of ids up to and including the media; after them, positions go up one by one.
-    """
-    config, media = thinker.config, encoded.media
-    ids = torch.as_tensor(ids)[None].to(device)
-    seen, heard = ids == config.video_token_id, ids == config.audio_token_id
-    embeddings = thinker.get_input_embeddings()(ids)
-    for where, tokens, kind in ((seen, encoded.vision, "video"), (heard, encoded.sound, "audio")):
-        given = 0 if tokens is None else len(tokens)
-        if int(where.sum()) != given:
-            raise McGurkError(
-                f"There are {int(where.sum())} places for {given} {kind} tokens: the processor does not fit the model."
-            )
-        if given:
-            embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
-    known, before = encoded.positions, tuple(ids[0, : head - len(media.ids)].tolist())
-    if before not in known:  # a loop over all tokens, in Python: once a clip
-        known[before] = positions_of(ids[:, :head].cpu(), media, thinker.get_rope_index, flag)
-    positions = continued(known[before], ids.shape[1] - head)[:, None].to(device)
-    return Fed(embeddings, positions, seen if encoded.deepstack else None, encoded.deepstack)
-
-
-def continued(positions: Tensor, more: int) -> Tensor:
-    """3 x T positions with those of `more` tokens of text after them: one by one from the last, which may not be the
-    highest (a clip can end in sound that stops before the picture does)."""
-    return torch.cat([positions, positions[:, -1:] + torch.arange(1, more + 1, dtype=positions.dtype)], 1)
-
-
-def positions_of(ids: Tensor, media: Media, rope, flag: str) -> Tensor:
-    """3 x T: time, row and column of each of the 1 x T ids, from the library's own get_rope_index, on the CPU."""
-    return rope(
-        ids,
-        video_grid_thw=media.grid,
-        attention_mask=torch.ones_like(ids),
-        audio_seqlens=None if media.mel_mask is None else media.mel_mask.sum(-1),
-        second_per_grids=media.seconds_per_grid,
-        **{flag: media.interleaved},
-    )[0][:, 0]
 
 
 def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:
@@ -358,12 +288,6 @@ def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:
     border = (row == 0) | (row == height - 1) | (column == 0) | (column == width - 1)
     sinks[at] = border & (pull > BORDER_PULL * pull.mean())
     return sinks
-
-
-def model_flag(thinker) -> str:
-    """What this version of the model calls "sound and picture are interleaved" (see processing.py)."""
-    known = inspect.signature(thinker.get_rope_index).parameters
-    return MODEL_FLAG if MODEL_FLAG in known else PROCESSOR_FLAG
 
 
 def _digest(stimulus: Stimulus) -> bytes:
