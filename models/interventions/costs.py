@@ -15,9 +15,10 @@ from models.interventions.intervention import PICTURE, REMOVED, SOUND, Intervent
 from models.interventions.reading import Reader
 from models.interventions.streams import begin, likely
 from models.omni import Kind, TokenMap
+from models.pretrained.decoding import Fed
+from models.pretrained.layout import Media
 from models.probe import paused, steering
-from models.qwen_omni.decoding import Decoder, Fed
-from models.qwen_omni.processing import Media
+from models.qwen_omni.thinker import Thinker
 
 
 class BareReader(Reader):
@@ -27,8 +28,8 @@ class BareReader(Reader):
 
     def __init__(self, thinker, media: Media, ids: np.ndarray, feed: Callable[[Media, np.ndarray], Fed]):
         self.thinker, self.media, self.ids, self.feed = thinker, media, ids, feed
-        self.decoder, self.fed = Decoder(thinker), feed(media, ids)
-        self.attention, self.blocks = self.decoder.attention_layers, list(self.decoder.language_model.layers)
+        self.decoder, self.fed = Thinker(thinker), feed(media, ids)
+        self.attention, self.blocks = self.decoder.groups, self.decoder.blocks
         self.heads, self.tokens = thinker.config.text_config.num_attention_heads, token_map(thinker.config, ids)
 
     @property
@@ -36,26 +37,28 @@ class BareReader(Reader):
         return self.fed.next_position
 
     def less(self, without, stand_in=REMOVED) -> BareReader:
-        config, given = self.thinker.config, self.media
+        config, given, lost = self.thinker.config, self.media, set()
         gone: set[int] = set()
         if PICTURE in without:
             gone |= {config.video_token_id, config.vision_start_token_id, config.vision_end_token_id}
-            given = replace(given, pixels=None, grid=None, seconds_per_grid=None, frames=0)
+            lost |= {"pixel_values_videos", "video_grid_thw", "video_second_per_grid"}
         if SOUND in without:
             gone |= {config.audio_token_id, config.audio_start_token_id, config.audio_end_token_id}
-            given = replace(given, mel=None, mel_mask=None)
+            lost |= {"input_features", "feature_attention_mask"}
         kept = tuple(i for i in given.ids if i not in gone)
         ids = self.ids[~np.isin(self.ids, list(gone))]
-        return BareReader(self.thinker, replace(given, ids=kept, interleaved=False), ids, self.feed)
+        inputs = {name: value for name, value in given.inputs.items() if name not in lost}
+        given = replace(given, ids=kept, inputs=inputs, interleaved=False)
+        return BareReader(self.thinker, given, ids, self.feed)
 
     def read(self, asks=None, split=None, touch=None):
         with steering(asks):
             if split is None:
                 return self.decoder.prefill(self.fed)
             with paused():
-                cache, _ = self.decoder.prefill(self.fed.part(0, split))
+                cache, _ = self.decoder.prefill(self.decoder.part(self.fed, 0, split))
             touch(cache)
-            return self.decoder.prefill(self.fed.part(split, len(self.fed)), 1, cache)
+            return self.decoder.prefill(self.decoder.part(self.fed, split, len(self.fed)), 1, cache)
 
     def read_many(self, asks):
         raise NotImplementedError("a sweep is not timed here")
