@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from models.omni import BASE, SAMPLE_RATE, Answer, McGurkError, OmniModel, Receipt, Steering, Stimulus, never, unless
+from models.interventions import Intervention
+from models.omni import BASE, SAMPLE_RATE, Answer, McGurkError, OmniModel, Receipt, Stimulus, never, unless
 
 
 class Meter(OmniModel):
@@ -27,7 +28,7 @@ class Meter(OmniModel):
         *,
         adapters: Sequence[str] | None = None,
         attention: bool = True,
-        steering: Steering | None = None,
+        steering: Intervention | None = None,
         max_new_tokens: int | None = None,
         system: str | None = None,
         stop: Callable[[], bool] = never,

@@ -12,7 +12,8 @@ from demo.questions import question
 from docs.meter import Meter
 from models import plugins, registry
 from models.fake import FakeModel
-from models.omni import BASE, McGurkError, Steering, Stimulus
+from models.interventions import Look
+from models.omni import BASE, McGurkError, Stimulus
 from models.wording import ALTERNATIVE
 
 
@@ -44,7 +45,7 @@ def test_the_example_answers_from_what_it_is_given():
             0 if frames is None else 4, 0.0 if sound is None else 2.0,
         )  # fmt: skip
     with pytest.raises(McGurkError, match="no attention"):
-        model.ask(Stimulus(bright, 2.0, tone), "What do you see?", steering=Steering(blocked=(1,)))
+        model.ask(Stimulus(bright, 2.0, tone), "What do you see?", steering=Look(sound=0.0))
 
 
 def test_the_example_is_compared_as_any_model_is(cello):
