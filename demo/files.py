@@ -109,6 +109,17 @@ class Files:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def linked(source: Path, out: Path) -> bool:
+    """Make `out` a second name of a file; False where the system can't, or the file was swept away just now."""
+    try:
+        os.link(source, out)
+    except FileExistsError:  # asked twice at a time
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def size_of(folder: Path) -> int:
     """Bytes of all files below a folder."""
     total = 0

@@ -19,7 +19,7 @@ from demo import bundle, conflicts, maps, perception, player, questions
 from demo.clips import Clip, gallery, gallery_clip, read_clip
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
-from demo.files import Files
+from demo.files import Files, linked
 from demo.invitations import Invitations
 from demo.memory import Kept, trim
 from demo.questions import Question
@@ -33,6 +33,7 @@ from models.omni import Attention, McGurkError, OmniModel, Stimulus, never, unle
 # bytes kept: 5-10 s of sampled frames are about 7 MB, 60 s up to 72 MB; both answers with their attention 1 to 6 MB
 CLIPS, SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000, 160_000_000
 OPTIONS = 8  # names to choose from, before "none of the above"
+EVERYBODY = ""  # the session whose films all others link to
 FAST = "mini", "fake"  # models quick enough to be asked again at every change of a card
 WORKED = (
     ("cat", "electric_guitar"),
@@ -173,7 +174,6 @@ class Lab:
 
         own: the visitor's own clips, by id; None: those on the session's shelf. Raises McGurkError.
         """
-
         caller = self._caller(session)
 
         def make(stop: Callable[[], bool]) -> Iterator[tuple[Situation, Path | None]]:
@@ -208,11 +208,14 @@ class Lab:
         return self.work(session, write)
 
     def film(self, situation: Situation, session: str) -> Path:
-        """The player's file of a situation, written into the session's folder once."""
+        """The player's file of a situation, in the session's folder. One of gallery clips is written once for all."""
         out = self._film_path(situation, session)
-        if not out.exists():
-            conflict = situation.state.conflict
-            player.compose(situation.clip, conflict, situation.other, out, stimulus=situation.stimulus)
+        named = {situation.state.clip, situation.state.conflict.other} - {""}
+        shared = session != EVERYBODY and named <= {clip.id for clip in gallery()}  # nobody's own clip among them
+        if out.exists() or (shared and linked(self.film(situation, EVERYBODY), out)):
+            return out
+        conflict = situation.state.conflict
+        player.compose(situation.clip, conflict, situation.other, out, stimulus=situation.stimulus)
         return out
 
     def _film_path(self, situation: Situation, session: str) -> Path:

@@ -12,8 +12,9 @@ from demo.conflicts import Conflict
 from demo.inside import View
 from demo.memory import Kept, size_of
 from demo.pages import answers, cards
-from demo.session import Lab, digest, steering_of
-from demo.state import State, from_query
+from demo.session import EVERYBODY, Lab, digest, steering_of
+from demo.shelf import Source
+from demo.state import OWN, State, from_query
 from models.fake import FakeModel
 from models.interventions import Look
 from models.omni import ALIGNED, BASE, Answer, McGurkError, Stimulus
@@ -122,6 +123,9 @@ def test_the_same_question_about_the_same_content_is_answered_once(lab, tmp_path
     mine, yours = last(lab.ask("me", SWAP)), last(lab.ask("you", SWAP))
     assert lab._model.questions == 1 and (mine.recalled, yours.recalled) == (False, True)
     assert yours.comparison.answers[ALIGNED].text == "cat" and yours.film != mine.film
+    assert yours.film.samefile(mine.film)  # written once, and gone only with the last who has it
+    lab.forget("me")
+    assert yours.film.is_file() and not mine.film.exists()
     other = replace(SWAP, conflict=Conflict(sound="swap", other="rain"))
     assert last(lab.ask("you", other)).comparison.answers[ALIGNED].text == "rain"
     last(lab.ask("you", SWAP, max_new_tokens=1))
@@ -252,3 +256,11 @@ def test_who_waits_is_told_so_before_the_answers(lab):
     free.set()
     assert last(steps).complete
     holder.join(5)
+
+
+def test_the_film_of_an_own_clip_is_nobody_elses(lab, media_file):
+    own = {f"{OWN}1": Source(media_file("plain.mp4"), "plain")}
+    state = State(clip=f"{OWN}1", conflict=Conflict(sound="swap", other="dog"))
+    _, film = lab.made("me", state, own)
+    assert film.stat().st_nlink == 1 and not lab.files.of(EVERYBODY).exists()
+    assert lab.made("me", SWAP)[1].stat().st_nlink == 2
