@@ -39,8 +39,8 @@ class AlignmentLoss:
         self.wanted = wanted
         self.terms: list[Tensor] = []
 
-    def note(self, module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, scaling: float) -> None:
-        """Add one layer's term."""
+    def watch(self, module: nn.Module, query: Tensor, key: Tensor, mask: Tensor | None, scaling: float, _row) -> None:
+        """Add one layer's term; of all rows, not the last alone."""
         if id(module) not in self.upper or not len(self.wanted.query):
             return
         want = self.wanted

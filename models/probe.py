@@ -38,9 +38,10 @@ class Recorder:
         self.passes: list[list[Tensor]] = [[] for _ in layers]  # per layer, per pass: batch x heads x keys
         self._leaving: list[tuple[int, Tensor]] = []  # (layer, row) of a pass that is not over
 
-    def note(self, layer: int, weights: Tensor) -> None:
-        """Keep a pass' last row, batch x heads x 1 x keys."""
-        self._keep(layer, weights[:, :, 0].detach())
+    def watch(self, module: nn.Module, query: Tensor, key: Tensor, mask, scaling: float, last_row) -> None:
+        """Keep a pass' last row (`last_row()`: batch x heads x 1 x keys), if the module is one of the layers."""
+        if (layer := self.index.get(id(module))) is not None:
+            self._keep(layer, last_row()[:, :, 0].detach())
 
     def _keep(self, layer: int, row: Tensor) -> None:
         """Rows leave an accelerator once a pass, together and as float16: there they would take GBs."""
@@ -108,8 +109,9 @@ def probed_attention(module, query, key, value, attention_mask, scaling=None, **
     if layer is not None:
         attention_mask = steered.mask(layer, attention_mask, query, key.shape[2])
         edits = list(steered.each("edits", layer, len(query)))
-    if recorder is not None and (watched := recorder.index.get(id(module))) is not None:
-        recorder.note(watched, _last_row(query, key, attention_mask, scale, edits, layer))
+    if recorder is not None:
+        given = query, key, attention_mask
+        recorder.watch(module, *given, scale, lambda: _last_row(*given, scale, edits, layer))
     if layer is not None:
         key, value = steered.values(layer, key, value, query.shape[1])
     if key.shape[1] == query.shape[1] and getattr(module, "num_key_value_groups", 1) > 1:

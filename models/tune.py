@@ -114,9 +114,11 @@ def write(model, adapter: str, folder: Path) -> None:
     checkpoint.save_adapter(model, adapter, unfinished)
     state = checkpoint.projector_state(model.get_base_model())
     save_file({k: v.to(torch.bfloat16).contiguous() for k, v in state.items()}, unfinished / checkpoint.PROJECTOR)
-    for path in unfinished.iterdir():
-        os.replace(path, folder / path.name)
-    unfinished.rmdir()
+    for path in [path for path in unfinished.rglob("*") if path.is_file()]:
+        place = folder / path.relative_to(unfinished)
+        place.parent.mkdir(exist_ok=True)
+        os.replace(path, place)
+    shutil.rmtree(unfinished)
 
 
 def prepare(course: str, folder: Path, dtype: torch.dtype, attention: str = "sdpa"):

@@ -267,9 +267,10 @@ def main() -> int:
     given = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
     given.add_argument("--mutants", type=int, default=1000)
     given.add_argument("--seed", type=int, default=0)
+    given.add_argument("--files", type=int, help="how many files of the corpus (default: all)")
     given.add_argument("--keep", type=Path, help="a folder for mutants that went wrong")
     arguments = given.parse_args()
-    table = run(arguments.mutants, arguments.seed, arguments.keep)
+    table = run(arguments.mutants, arguments.seed, arguments.keep, corpus=arguments.files)
     print(table)
     return bool(table.failures)
 

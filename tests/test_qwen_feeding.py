@@ -146,7 +146,8 @@ def test_rows_leave_an_accelerator_once_a_pass(monkeypatch):
     recorder = Recorder(layers)
     for keys in (40, 41):
         for layer in range(len(layers)):
-            recorder.note(layer, torch.empty(2, 4, 1, keys, device="meta"))
+            row = torch.empty(2, 4, 1, keys, device="meta")
+            recorder.watch(layers[layer], row, row, None, 1.0, lambda row=row: row)
     kept = [row for layer in recorder.passes for row in layer]
     assert len(kept) == 6 and len(trips) == 2 and not recorder._leaving
     assert {(row.device.type, row.dtype) for row in kept} == {("cpu", torch.float16)}

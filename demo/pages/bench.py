@@ -190,7 +190,7 @@ class BenchPage:
         started = [self.turn, self.status, self.begin, self.halt, self.samples, *self.files]
         self.begin.click(self.start, [*chosen, self.turn], started, **QUIET)
         self.turn.change(self.go_on, [self.turn], self.outputs, **self.lane, **QUIET)
-        self.halt.click(self.stop, None, [self.status, self.halt], queue=False, **QUIET)
+        self.halt.click(self.stop, None, [self.status, self.halt], concurrency_limit=None, **QUIET)
         self.table.select(self.list_samples, None, [self.samples], **QUIET)
         root.unload(self._left)
 

@@ -267,7 +267,7 @@ class LabPage:
         own = self.shelf.wire(asking, self.show, MODEL_LANE)
         c.stop.click(
             self.stopped, None, [self.status, self.base, self.aligned], cancels=[first, auto, button, *own],
-            queue=False, **QUIET,
+            concurrency_limit=None, **QUIET,
         )  # fmt: skip
         self._wire_inside(inputs)
         self.link.change(None, [self.link], None, js="(query) => window.mcgurk.address(query)", **QUIET)
