@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 ROOT = "GRADIO_TEMP_DIR"  # the variable that says where Gradio keeps uploads and what it serves
-RUN, LOCK = "run-", ".lock"
+RUN, LOCK, SCRATCH = "run-", ".lock", "scratch"
 KEEP = 4 * 3600.0  # s that a visitor's unused folder is kept
 MOST = 1_000_000_000  # bytes of all visitors' folders
 PER_VISITOR = 24  # files of one kind (one suffix) in a visitor's folder
@@ -31,7 +31,7 @@ def begin() -> Path:
     """Give this process a folder for all its files, remove what killed ones left, and return it.
 
     It lies under GRADIO_TEMP_DIR, or under `mcgurk` in the system's folder for temporary files, and is removed when the
-    process ends.
+    process ends. Temporary files of this process and of those it starts lie in it too.
     """
     root = Path(os.environ.get(ROOT) or Path(tempfile.gettempdir()) / "mcgurk")
     root.mkdir(parents=True, exist_ok=True)
@@ -42,6 +42,9 @@ def begin() -> Path:
         lock.acquire()
     atexit.register(_end, own, lock)
     os.environ[ROOT] = str(own)
+    scratch = own / SCRATCH
+    scratch.mkdir()
+    tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)  # or what a killed process worked on would stay for ever
     return own
 
 

@@ -16,22 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from demo import bundle, conflicts, maps, perception, player, questions
-from demo.clips import Clip, gallery, gallery_clip, read_clip
+from demo.clips import Clip, gallery, gallery_clip
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
 from demo.files import Files, linked
 from demo.invitations import Invitations
+from demo.library import Library
 from demo.memory import Kept, trim
 from demo.questions import Question
 from demo.sameness import digest, key_of
 from demo.shelf import Shelves, Source
-from demo.state import State, from_query, has_own, is_own
+from demo.state import State, from_query, has_own
 from demo.turns import Turns, Wait
 from models.interventions import Intervention, Look
 from models.omni import Attention, McGurkError, OmniModel, Stimulus, never, unless
 
-# bytes kept: 5-10 s of sampled frames are about 7 MB, 60 s up to 72 MB; both answers with their attention 1 to 6 MB
-CLIPS, SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000, 160_000_000
+# bytes kept: a situation holds its clip's frames, see demo.library; both answers with their attention are 1 to 6 MB
+SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000
 OPTIONS = 8  # names to choose from, before "none of the above"
 EVERYBODY = ""  # the session whose films all others link to
 FAST = "mini", "fake"  # models quick enough to be asked again at every change of a card
@@ -98,7 +99,7 @@ class Lab:
         self.invitations = Invitations()
         self.turns = Turns(remembered=ANSWERS)  # the model's
         self.workshop = Turns(workers=os.cpu_count() or 1)  # where files are read and films written
-        self._clips, self._situations, self._asked = Kept(CLIPS), Kept(SITUATIONS), Kept(SESSIONS)
+        self._library, self._situations, self._asked = Library(), Kept(SITUATIONS), Kept(SESSIONS)
 
     @property
     def ready(self) -> bool:
@@ -158,10 +159,10 @@ class Lab:
         """
         own = own or {}
         conflict = state.conflict
-        key, clip = self._clip(state.clip, own)
+        key, clip = self._library.clip(state.clip or self.default().clip, own)
         if conflict.sound == "swap" and not conflict.other:
             raise McGurkError("Choose the clip whose sound is to be swapped in.")
-        other_key, other = self._clip(conflict.other, own) if conflict.sound == "swap" else ("", None)
+        other_key, other = self._library.clip(conflict.other, own) if conflict.sound == "swap" else ("", None)
         known = (key, other_key, conflict)
         stimulus, notices, digest = self._situations.made(known, lambda: _done(clip, conflict, other))
         untold = conflicts.untold(clip, conflict, other)
@@ -325,10 +326,12 @@ class Lab:
         return self.files.path(session, name)
 
     def tidy(self) -> None:
-        """Remove files that have come to their end and, while nothing is done, give memory back to the system."""
+        """Remove files that have come to their end; while nothing is done, read ahead and give memory back."""
         self.files.sweep()
         self.shelves.sweep()
-        if self.turns.idle and self.workshop.idle:
+        idle = lambda: self.ready and self.turns.idle and self.workshop.idle  # noqa: E731
+        self._library.read_ahead(idle)
+        if idle():
             trim()
 
     def _last(self, session: str) -> Asked:
@@ -343,24 +346,6 @@ class Lab:
         work = lambda _stop: iter((perception.of(self.model().encode(situation.stimulus)),))  # noqa: E731
         *_, found = self.run(session, work)
         return found
-
-    def _clip(self, id: str, own: Mapping[str, Source]) -> tuple[Any, Clip]:
-        """(key to remember it by, the clip)."""
-        if is_own(id):
-            if id not in own:
-                raise McGurkError("This clip of yours is not on the shelf any more: add it again, or choose another.")
-            return self._own_clip(own[id])
-        named = gallery_clip(id) if id else gallery_clip(self.default().clip)
-        key = (named.id, named.path.stat().st_mtime_ns if named.path.is_file() else 0)
-        read = lambda: replace(read_clip(named.path, seen=named.seen, heard=named.heard), name=named.title)  # noqa: E731
-        return key, self._clips.made(key, read)
-
-    def _own_clip(self, source: Source) -> tuple[Any, Clip]:
-        key = (str(source.path), source.path.stat().st_mtime_ns if source.path.is_file() else 0)
-        clip = self._clips.made(key, lambda: read_clip(source.path))
-        labels = {"seen": source.seen, "heard": source.heard}
-        named = replace(clip, name=source.name, notices=source.notices or clip.notices, **labels)
-        return (*key, *labels.values(), source.name), named
 
 
 def question_of(state: State, stimulus: Stimulus, around: tuple[str, ...] = ()) -> Question:

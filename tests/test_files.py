@@ -106,6 +106,27 @@ def test_a_process_that_ends_takes_its_files_with_it(started, tmp_path):
     assert folder.parent == tmp_path and not folder.exists()
 
 
+KILLED_AT_WORK = """
+import os, subprocess, sys, tempfile
+from demo.files import begin
+begin()
+mine = tempfile.TemporaryDirectory()
+subprocess.run([sys.executable, "-c", "import tempfile; tempfile.mkstemp()"], check=True)
+print(mine.name, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_temporary_files_go_with_the_process_that_was_killed(tmp_path):
+    command, environment = [sys.executable, "-c", KILLED_AT_WORK], os.environ | {files.ROOT: str(tmp_path)}
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+    scratch = Path(said.stdout.decode().strip()).parent
+    assert said.returncode == -signal.SIGKILL and scratch.is_relative_to(tmp_path)
+    assert len(list(scratch.iterdir())) == 2  # its own, and that of a process it had started
+    files.clear(tmp_path)
+    assert not list(tmp_path.glob(f"{files.RUN}*"))
+
+
 def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_path_factory, media_file, monkeypatch):
     """Requests of every kind; then each file belongs to a visitor, or to Gradio's list of what it will delete."""
     use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), monkeypatch)
