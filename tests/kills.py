@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests import killed_app
+
 ROOT = Path(__file__).parent.parent
 LONGEST = 900  # s that an unharmed start may take
 DELAY = 0.3  # s after a line, at most, when the kill comes
@@ -246,6 +248,7 @@ JOBS = {
     "bench": Job(bench, check_bench, end_bench, 40),
     "export": Job(export, check_export, end_export, 6),
     "tuning": Job(tune, check_tune, end_tune, 24),
+    "application": Job(killed_app.work, killed_app.check, killed_app.end, 16),
 }
 
 
