@@ -19,30 +19,31 @@ from demo.pages.doors import Doors
 from demo.pages.look import look
 from demo.pages.site import build
 from models.omni import OmniModel
-from models.zerogpu import is_here
+from models.zerogpu import declare
 
 PORT = 7860
 THREADS = 100  # requests in hand at a time, most of which wait: see demo.turns.MOST and demo.pages.site.WAITING
 
 
-def load() -> OmniModel:
-    """The model that MCGURK_MODEL names (see `python -m demo models`), by default the embedded one."""
-    from models.registry import load_model
+def load(name: str) -> Future:
+    """The future of the model of that name, so that the page is up while it loads.
 
-    return load_model(os.environ.get("MCGURK_MODEL") or "mini")
+    ZeroGPU takes the weights of what borrows its GPU when the application begins to serve: such a model loads first.
+    """
+    from models.registry import borrows, load_model
 
-
-def in_background(load) -> Future:
-    """The future of what `load` returns, so that the page is up while the model loads."""
     future: Future = Future()
 
     def run() -> None:
         try:
-            future.set_result(load())
+            future.set_result(load_model(name))
         except BaseException as error:
             future.set_exception(error)
 
-    Thread(target=run, name="model", daemon=True).start()
+    if borrows(name):
+        run()
+    else:
+        Thread(target=run, name="model", daemon=True).start()
     return future
 
 
@@ -71,5 +72,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # an ordinary end, at which files are removed
     port = int(os.environ.get("PORT") or os.environ.get("GRADIO_SERVER_PORT") or PORT)
     print(f"McGurk: http://127.0.0.1:{port}", flush=True)
-    # ZeroGPU wants to know at start what will borrow its GPU
-    launch(load() if is_here() else in_background(load), port)
+    declare()
+    launch(load(os.environ.get("MCGURK_MODEL") or "mini"), port)

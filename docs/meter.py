@@ -15,7 +15,7 @@ from models.omni import BASE, SAMPLE_RATE, Answer, McGurkError, OmniModel, Recei
 class Meter(OmniModel):
     """Bright or dark, loud or quiet. No adapter, and nothing inside to look at."""
 
-    name, adapters, can_look_inside = "meter", (BASE,), False
+    name, adapters, can_look_inside, borrows = "meter", (BASE,), False, False
 
     def encode(self, stimulus: Stimulus) -> Stimulus:
         return stimulus  # a real model runs its encoders here, once a clip

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
 NAME_TOKENS, SENTENCE_TOKENS = 24, 96  # of an answer, at most: one of several options, or free
 BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by side
+FRAME_TOKENS, SOUND_TOKENS, LETTERS = 256, 25, 4  # of a frame, of a second of sound; of text a token: typical ones
 
 
 class McGurkError(Exception):
@@ -196,11 +197,23 @@ class OmniModel(ABC):
     can_look_inside: bool = True  # False: a server that returns no attention
     layers: int = 0
     heads: int = 0
+    borrows: bool = True  # on ZeroGPU, a GPU for each answer; False: answers on the CPU
+    gigabytes: float = 0.0  # of weights, which a GPU has to be given; 0.0: nobody counted them
 
     @property
     def alternatives(self) -> dict[str, str]:
         """What stands in for a missing aligned adapter, and is never called one: {label: system prompt}."""
         return {} if ALIGNED in self.adapters else {ALTERNATIVE: GROUNDING}
+
+    def lightened(self, stimulus: Stimulus) -> Stimulus:
+        """The same with frames no larger than they are read, where that is known; needs no GPU."""
+        return stimulus
+
+    def expected_tokens(self, stimulus: Stimulus, question: str = "") -> int:
+        """About how many tokens a prompt about a lightened stimulus has; nothing is read for it."""
+        frames = 0 if stimulus.frames is None else len(stimulus.frames)
+        heard = 0.0 if stimulus.waveform is None else len(stimulus.waveform) / SAMPLE_RATE
+        return round(FRAME_TOKENS * frames + SOUND_TOKENS * heard) + len(stimulus.text + question) // LETTERS
 
     @abstractmethod
     def encode(self, stimulus: Stimulus) -> Any:

@@ -34,6 +34,7 @@ class Entry:
     load: Callable[[], OmniModel]  # imports what it needs when called
     obstacle: Callable[[], str]  # "" or one sentence: why it can't run here
     held_out: Callable[[], frozenset[str]] = frozenset  # plain names of concepts it was never trained on
+    borrows: bool = True  # on ZeroGPU, a GPU for each answer, as far as can be told without loading it
 
 
 def available_memory() -> float:
@@ -57,9 +58,10 @@ def lacks_memory(gigabytes: float) -> str:
 
 
 def _load_mini() -> OmniModel:
+    """On ZeroGPU on its CPU, whatever torch believes there: a GPU is not worth asking for."""
     from models.mini.backend import Mini
 
-    return Mini()
+    return Mini(device="cpu" if is_here() else None)
 
 
 def _mini_obstacle() -> str:
@@ -131,6 +133,7 @@ MODELS: dict[str, Entry] = {
             _load_mini,
             _mini_obstacle,
             _mini_held_out,
+            borrows=False,
         ),
         *(_pretrained(name, release) for name, release in RELEASES.items()),
         Entry(
@@ -140,6 +143,7 @@ MODELS: dict[str, Entry] = {
             "its address in MCGURK_SERVER",
             _load_server,
             _server_obstacle,
+            borrows=False,
         ),
         Entry(
             "fake",
@@ -148,6 +152,7 @@ MODELS: dict[str, Entry] = {
             "nothing",
             _load_fake,
             lambda: "",
+            borrows=False,
         ),
     )
 }
@@ -182,8 +187,16 @@ def entry(name: str) -> Entry:
     )
 
 
+def borrows(name: str) -> bool:
+    """Whether a model borrows a GPU for each answer here. Such a one is loaded before anything is served."""
+    try:
+        return is_here() and entry(name).borrows
+    except McGurkError:  # there is no such model: loading it says so
+        return False
+
+
 def load_model(name: str) -> OmniModel:
-    """Load a model; on a ZeroGPU Space one that borrows the GPU for each answer.
+    """Load a model; on a ZeroGPU Space one that needs a GPU borrows it for each answer.
 
     Raises McGurkError for an unknown name or a model that can't run here.
     """
@@ -191,4 +204,4 @@ def load_model(name: str) -> OmniModel:
     if obstacle := found.obstacle():
         raise McGurkError(f"The model {name!r} can't run here. {obstacle}")
     model = found.load()
-    return Borrower(model) if is_here() else model
+    return Borrower(model) if borrows(name) and model.borrows else model

@@ -187,6 +187,17 @@ def test_frames_that_are_sized_are_not_resized_again(model):
     assert all(torch.equal(native.inputs[part], small.inputs[part]) for part in native.inputs)
 
 
+@pytest.mark.parametrize("shown", ({}, {"frames": 40, "fps": 8.0, "seconds": 5.0}, {"frames": 5, "seconds": None},
+                                   {"frames": 0, "seconds": 31.0}), ids=str)  # fmt: skip
+def test_how_long_a_prompt_will_be_is_known_before_anything_is_read(model, shown):
+    stimulus = model.lightened(tiny_omni.stimulus(**shown))
+    expected, tokens = model.layout.expected(stimulus), model.layout.prompt(model.encode(stimulus).media, "").tokens
+    media = sum(kind in (Kind.VIDEO, Kind.AUDIO) for kind in tokens.kinds)
+    assert 0.95 * media <= expected <= 1.1 * len(tokens)
+    longer = model.expected_tokens(stimulus, "What " * 100) - model.expected_tokens(stimulus)
+    assert longer == pytest.approx(500 / 4, abs=1)
+
+
 def test_a_model_is_taken_by_its_senses(name):
     config = weights(name).config
     assert family_of(config).name == name

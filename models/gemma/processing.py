@@ -15,6 +15,7 @@ from models.pretrained.layout import Layout, Media, Turns
 # https://ai.google.dev/gemma/docs/core/prompt-formatting-gemma4
 TURNS = Turns("<bos>", ("<|turn>system\n", "<turn|>\n"), "<|turn>user\n", "<turn|>\n<|turn>model\n", "<turn|>")
 KEPT = ("pixel_values_videos", "video_position_ids", "num_frames_per_video", "input_features", "input_features_mask")
+AROUND = 8  # tokens around those of a frame: its time in letters and markers
 APART = (
     "The sound stands in a block after the frames, not among them: when it is heard shows only in the times before the "
     "frames, in whole seconds."
@@ -74,6 +75,14 @@ class GemmaLayout(Layout):
         columns, rows = (positions[(positions >= 0).all(-1)].max(0).values + 1).tolist()
         pooled = round((rows * columns * frames / tokens) ** 0.5)
         return rows // pooled, columns // pooled
+
+    def count(self, shape: tuple[int, int, int], seconds: float) -> int:
+        """See Layout.count. Each frame comes with its time and its markers."""
+        video = self.processor.video_processor
+        side = video.patch_size * video.pooling_kernel_size
+        frame = (shape[1] // side) * (shape[2] // side) + AROUND
+        heard = round(1000 * seconds / self.processor.audio_ms_per_token)
+        return min(shape[0], video.num_frames) * frame + heard
 
     def sized(self, frames: np.ndarray) -> np.ndarray:
         """See Layout.sized."""

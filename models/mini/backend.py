@@ -51,9 +51,9 @@ READ = 8_000  # tokens whose keys and values are kept after an adapter has read 
 PERCEIVED = 5  # classes reported of each encoder
 
 
-def fast_dtype() -> torch.dtype:
-    """bfloat16 where the machine computes it natively, float32 elsewhere."""
-    if torch.cuda.is_available():
+def fast_dtype(device: str | None = None) -> torch.dtype:
+    """bfloat16 where the device (None: a GPU if there is one) computes it natively, float32 elsewhere."""
+    if device != "cpu" and torch.cuda.is_available():
         return torch.bfloat16
     return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
@@ -65,7 +65,7 @@ class Mini(OmniModel):
     adapters = (BASE, ALIGNED)
 
     def __init__(self, folder: Path = checkpoint.TRAINED, dtype: torch.dtype | None = None, device: str | None = None):
-        self.dtype = dtype or fast_dtype()
+        self.dtype = dtype or fast_dtype(device)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.tuned = checkpoint.load_tuned(folder, self.dtype, PROBE).to(self.device)
         self.inner = self.tuned.get_base_model()

@@ -29,6 +29,7 @@ from models.interventions.sweeping import swept
 from models.omni import (
     ALIGNED,
     BASE,
+    LETTERS,
     SAMPLE_RATE,
     Answer,
     Attention,
@@ -42,7 +43,7 @@ from models.omni import (
     unless,
 )
 from models.pretrained.decoding import Encoded, Fed
-from models.pretrained.family import Family
+from models.pretrained.family import GB, Family
 from models.pretrained.layout import Prompt
 from models.pretrained.reading import PromptReader
 from models.probe import recording
@@ -73,6 +74,7 @@ class Pretrained(OmniModel):
         self.layout = layout(processor, model.config, family, self.habits)
         self.layers, self.heads = len(self.decoder.attention_layers), model.config.text_config.num_attention_heads
         self.adapters, self.checksums = (BASE,), {BASE: ""}
+        self.gigabytes = sum(weight.nbytes for weight in model.parameters()) / GB
         self.tuned: peft.PeftModel | None = None
         self.logit_difference = 0.0  # largest change of a logit that the adapter makes on one question
         self.batched = self.device.type != "cpu" if batched is None else batched
@@ -80,6 +82,15 @@ class Pretrained(OmniModel):
         self._shelf: OrderedDict[bytes, tuple] = OrderedDict()
         if adapter is not None:
             self._attach(adapter)
+
+    def lightened(self, stimulus: Stimulus) -> Stimulus:
+        """See OmniModel.lightened."""
+        frames = stimulus.frames
+        return stimulus if frames is None or not len(frames) else replace(stimulus, frames=self.layout.sized(frames))
+
+    def expected_tokens(self, stimulus: Stimulus, question: str = "") -> int:
+        """See OmniModel.expected_tokens."""
+        return self.layout.expected(stimulus) + len(self.layout.system + stimulus.text + question) // LETTERS
 
     @torch.inference_mode()
     def encode(self, stimulus: Stimulus) -> Encoded:

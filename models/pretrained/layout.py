@@ -87,6 +87,17 @@ class Layout(ABC):
     def sized(self, frames: np.ndarray) -> np.ndarray:
         """uint8 T x H x W x 3 at the size that the model reads them; reading those changes nothing any more."""
 
+    @abstractmethod
+    def count(self, shape: tuple[int, int, int], seconds: float) -> int:
+        """About how many tokens frames (T x H x W, sized) and `seconds` of sound make, either of which may be 0."""
+
+    def expected(self, stimulus: Stimulus) -> int:
+        """About how many tokens of a prompt stand for a stimulus whose frames are sized."""
+        frames, waveform = stimulus.frames, stimulus.waveform
+        shape = (0, 0, 0) if frames is None else self._thinned(frames, stimulus.fps)[0].shape[:3]
+        heard = 0.0 if waveform is None else min(len(waveform) / SAMPLE_RATE, self.longest_sound)
+        return self.count(shape, heard)
+
     def media(self, stimulus: Stimulus) -> Media:
         """What the processor makes of it. Silence, no sound and no picture stay three different things."""
         frames, waveform = stimulus.frames, stimulus.waveform

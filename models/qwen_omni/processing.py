@@ -85,6 +85,13 @@ class QwenLayout(Layout):
         )  # fmt: skip
         return made[0].permute(0, 2, 3, 1).contiguous().numpy()
 
+    def count(self, shape: tuple[int, int, int], seconds: float) -> int:
+        """See Layout.count. Frames are read in pairs."""
+        vision, times = self.config.vision_config, -(-shape[0] // self.config.vision_config.temporal_patch_size)
+        side = vision.patch_size * vision.spatial_merge_size
+        hop = self.processor.feature_extractor.hop_length * self.family.audio_stride
+        return times * (shape[1] // side) * (shape[2] // side) + round(seconds * SAMPLE_RATE / hop)
+
     def _timing(self) -> dict:
         """The processor's clock, read from the model's configuration, so that the two cannot disagree."""
         timing = {"position_id_per_seconds": self.config.position_id_per_seconds}
