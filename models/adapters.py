@@ -96,6 +96,16 @@ def read_adapter(source: str | Path) -> Adapter:
     )  # fmt: skip
 
 
+def made_up(model: nn.Module, rank: int = 8) -> Adapter:
+    """A random LoRA on q and v of every text layer that has them, to measure with."""
+    state, random = {}, torch.Generator().manual_seed(0)
+    for name, module in model.named_modules():
+        if name.startswith(LAYERS) and name.endswith(("q_proj", "v_proj")):
+            state[f"{name}.lora_A"] = torch.randn(rank, module.in_features, generator=random) / module.in_features**0.5
+            state[f"{name}.lora_B"] = 0.1 * torch.randn(module.out_features, rank, generator=random)
+    return Adapter("random", state, rank, 2.0 * rank, False, "", False)
+
+
 def rename(state: dict[str, Tensor], source: str = "this adapter") -> dict[str, Tensor]:
     """Keys of any of the known writers -> today's names. Raises McGurkError for a key of anything but a text layer."""
     renamed: dict[str, Tensor] = {}

@@ -1,7 +1,8 @@
 """What looking inside costs: `python -m models.speed` measures time and peak memory with the probe and without.
 
 Random weights of the released Qwen2.5-Omni-7B sizes on a GPU, tiny ones on a CPU: cost does not depend on what weights
-say. Knows shapes and clocks. Does not know clips, questions or pages.
+say. `--random NAME` measures the whole answers of any release (models/visit.py). Knows shapes and clocks. Does not know
+clips, questions or pages.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniThinkerConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerForConditionalGeneration
 
+from models import visit
 from models.adapters import BARE, mixed
 from models.interventions import costs
 from models.omni import ALIGNED
@@ -295,10 +297,22 @@ def probe_cost(repeats: int = 30) -> float:
     return statistics.median(taken[PROBE][2:]) / statistics.median(taken["sdpa"][2:])
 
 
+def measure_release(name: str, device: torch.device, repeats: int) -> None:
+    """Print what a visit costs on a release with random weights, line by line, so that what is measured stays."""
+    from models.pretrained.loading import load_random
+
+    model = load_random(name)
+    print(f"{name}, random weights; {visit.WRITTEN} tokens an answer\n{machine(device)}\n\n{visit.HEAD}", flush=True)
+    for row in visit.Visit(model, repeats).rows():
+        print(visit.line(row), flush=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m models.speed", description=__doc__.splitlines()[0])
     parser.add_argument("--probe", action="store_true", help=f"only check that the probe costs at most {PROBE_LIMIT} x")
     parser.add_argument("--tiny", action="store_true", help="the tiny model, also where there is a GPU")
+    parser.add_argument("--random", metavar="NAME", help="a release's size (name, hub id or folder), random weights: "
+                        "both answers, every intervention, memory")  # fmt: skip
     parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -308,6 +322,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(machine(torch.device("cpu")))
         sys.exit(0 if ratio <= PROBE_LIMIT else 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if options.random:
+        measure_release(options.random, device, options.repeats)
+        return
     size = full_size() if device.type == "cuda" and not options.tiny else tiny_size()
     found = Bench(size, device, options.repeats).rows()
     print(f"{size.name}; prefill and {WRITTEN} tokens, encoders included\n{machine(device)}\n\n{table(found)}")

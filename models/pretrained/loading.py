@@ -13,7 +13,7 @@ import transformers
 from transformers import AutoConfig
 from transformers.utils import is_flash_attn_2_available
 
-from models.adapters import read_adapter
+from models.adapters import made_up, read_adapter
 from models.families import RELEASES, family_of
 from models.omni import McGurkError
 from models.placing import left_out, place
@@ -31,6 +31,7 @@ UNTOUCHED = (
     "model.embed_audio",
     "model.language_model.per_layer_model_projection",
 )  # by four bits
+NO_ROOM = "{name} does not fit into this GPU's memory: try a smaller one, or four bits."
 VARIANTS = {
     "thinking": "writes its thoughts before it answers, so its first words are no answer",
     "captioner": "describes sounds and answers no questions",
@@ -66,22 +67,65 @@ def load_parts(name: str, *, four_bit: bool = False, device: str | None = None, 
     if four_bit:
         _need("bitsandbytes")
     try:
-        config = AutoConfig.from_pretrained(source, local_files_only=is_offline())
-        family = family_of(config)
+        config, family = _described(source)
         if four_bit and has_experts(config):
             raise McGurkError(NO_FOUR_BIT.format(name=name))
-        processor = getattr(transformers, family.processor).from_pretrained(source, local_files_only=is_offline())
+        processor = _processor(source, family)
         model = getattr(transformers, family.model).from_pretrained(
             source, dtype=dtype or _dtype(), attn_implementation=attentions(attention, family),
             device_map=device or place(_needed(name, config, family, four_bit)),
             local_files_only=is_offline(), **quantised(four_bit),
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise McGurkError(f"{name} could not be loaded ({reason}): check the name and the connection.") from error
+        raise _not_loaded(name, error) from error
     except torch.OutOfMemoryError as error:
-        raise McGurkError(f"{name} does not fit into this GPU's memory: try a smaller one, or four bits.") from error
+        raise McGurkError(NO_ROOM.format(name=name)) from error
     return model, processor, family
+
+
+def load_random(name: str, *, device: str | None = None, dtype: torch.dtype | None = None) -> Pretrained:
+    """A model of the released size whose weights are random, and both its answers: what it says means nothing, what it
+    costs is what the release costs.
+
+    Takes configuration and processor alone from the hub or a folder. The adapter, r 8 on q and v, is random too.
+    Raises McGurkError for an unknown name, an unreachable hub or a model that does not fit into memory.
+    """
+    source = source_of(name)
+    _need("torchvision")
+    try:
+        config, family = _described(source)
+        processor = _processor(source, family)
+        dtype = dtype or _dtype()
+        config = getattr(config, "thinker_config", config)
+        where = device or place(_needed(name, config, family, False))
+        if where == "auto":
+            raise McGurkError(NO_ROOM.format(name=name))
+        with torch.device(where):
+            torch.manual_seed(0)
+            made = getattr(transformers, family.model)._from_config(
+                config, dtype=dtype, attn_implementation=attentions(PROBE, family)
+            )
+    except (OSError, ValueError) as error:
+        raise _not_loaded(name, error) from error
+    except torch.OutOfMemoryError as error:
+        raise McGurkError(NO_ROOM.format(name=name)) from error
+    note = "All weights are random: only the costs mean something."
+    return Pretrained(str(name), made, processor, family, adapter=made_up(made), notes=(note,))
+
+
+def _described(source: str) -> tuple:
+    """(configuration, Family) of a checkpoint."""
+    config = AutoConfig.from_pretrained(source, local_files_only=is_offline())
+    return config, family_of(config)
+
+
+def _processor(source: str, family: Family):
+    return getattr(transformers, family.processor).from_pretrained(source, local_files_only=is_offline())
+
+
+def _not_loaded(name: str, error: Exception) -> McGurkError:
+    reason = str(error).splitlines()[0]
+    return McGurkError(f"{name} could not be loaded ({reason}): check the name and the connection.")
 
 
 def source_of(name: str) -> str:
