@@ -66,13 +66,18 @@ def compose(
 def write_heard(stimulus: Stimulus, out: str | Path) -> Path:
     """Write the very sound that a model was given, 16 kHz mono, to the WAV file `out` and return its path.
 
-    The player's file may hold the same sound in stereo and full quality; this is what became of it. Raises McGurkError
-    if the stimulus has no sound.
+    The player's file may hold the same sound in stereo and full quality; this is what became of it. The file appears
+    complete or not at all. Raises McGurkError if the stimulus has no sound.
     """
     if stimulus.waveform is None:
         raise McGurkError("The model was given no sound: there is nothing to play.")
-    out = Path(out)
-    soundfile.write(out, stimulus.waveform, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    out = Path(out).absolute()
+    unfinished = media.temporary_beside(out)
+    try:
+        soundfile.write(unfinished, stimulus.waveform, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        os.replace(unfinished, out)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return out
 
 

@@ -219,6 +219,13 @@ class Lab:
         player.compose(situation.clip, conflict, situation.other, out, stimulus=situation.stimulus)
         return out
 
+    def heard(self, situation: Situation, session: str) -> Path | None:
+        """The sound that the model was given, as a WAV file in the session's folder; None without sound."""
+        if situation.stimulus.waveform is None:
+            return None
+        out = self._film_path(situation, session).with_suffix(".wav")
+        return out if out.exists() else player.write_heard(situation.stimulus, self.path_for(session, out.name))
+
     def _film_path(self, situation: Situation, session: str) -> Path:
         clip, other = situation.clip, situation.other
         named = f"{clip.path} {other and other.path} {situation.state.conflict}"

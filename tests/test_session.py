@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from demo import inside, maps
 from demo.conflicts import Conflict
@@ -17,7 +18,7 @@ from demo.shelf import Source
 from demo.state import OWN, State, from_query
 from models.fake import FakeModel
 from models.interventions import Look
-from models.omni import ALIGNED, BASE, Answer, McGurkError, Stimulus
+from models.omni import ALIGNED, BASE, SAMPLE_RATE, Answer, McGurkError, Stimulus
 from tests.serving import stand_in_gallery, use_gallery
 
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
@@ -264,3 +265,13 @@ def test_the_film_of_an_own_clip_is_nobody_elses(lab, media_file):
     _, film = lab.made("me", state, own)
     assert film.stat().st_nlink == 1 and not lab.files.of(EVERYBODY).exists()
     assert lab.made("me", SWAP)[1].stat().st_nlink == 2
+
+
+def test_what_the_model_heard_can_be_played(lab):
+    asked = last(lab.ask("me", SWAP))
+    path = lab.heard(asked.situation, "me")
+    samples, rate = soundfile.read(path, dtype="float32")
+    assert rate == SAMPLE_RATE and np.abs(samples - asked.situation.stimulus.waveform).max() < 1e-4
+    assert lab.heard(asked.situation, "me") == path and path.parent == lab.files.of("me")
+    mute = last(lab.ask("me", replace(SWAP, conflict=Conflict(sound="remove"), question="see")))
+    assert lab.heard(mute.situation, "me") is None

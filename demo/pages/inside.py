@@ -27,6 +27,7 @@ VIEWS = [
     ("relative to a neutral prompt", "relative"),
 ]
 EMPTY = '<p class="hint tall">Attention appears here with the next answer.</p>'
+HEARD = "As the model hears it: 16 kHz, one channel"
 HONEST = (
     "Attention says where a model looked, not why it answered. Compare it with the last tab: what changes if the model "
     "cannot look there?"
@@ -57,6 +58,7 @@ class Inside:
     steer: gr.Button
     steered: gr.HTML
     receipt: gr.HTML
+    heard: gr.Audio
     exports: list[tuple[gr.Button, gr.DownloadButton, str]]  # button, the hidden link it presses, kind of file
 
     @property
@@ -101,9 +103,9 @@ def build() -> Inside:
         gr.HTML(f'<p class="hint">{escape(HONEST)}</p>')
     with gr.Accordion("Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="sheet"):
         receipt = gr.HTML(answers.receipt(None))
-    return Inside(
-        layer, head, view, sink, frame, frames, sound, before, after, per_token, layers, *what_if, receipt, exports
-    )
+        heard = gr.Audio(label=HEARD, interactive=False, elem_id="heard", buttons=["download"])
+    drawn = frame, frames, sound, before, after, per_token, layers
+    return Inside(layer, head, view, sink, *drawn, *what_if, receipt, heard, exports)
 
 
 def layer_choices(count: int) -> list[tuple[str, int]]:

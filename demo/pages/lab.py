@@ -165,12 +165,13 @@ class LabPage:
                 yield self._answers(asked, busy=not asked.complete)
             if not self.lab.model().can_look_inside:
                 said = f"Answered in {asked.comparison.seconds:.1f} s. {insides.BLIND}"
-                yield self._fill(status=answers.status(said), receipt=answers.receipt(asked.comparison))
+                yield self._fill(status=answers.status(said), **self._received(asked, request.session_hash))
                 return
             insides.check(view, self.lab.model())
             asked = self.lab.with_reference(request.session_hash, view.kind)
             drawings = self._drawings(asked, view, int(frame), per_token)
-            yield self._fill(drawings=drawings, receipt=answers.receipt(asked.comparison), **self._ready_controls(view))
+            received = self._received(asked, request.session_hash)
+            yield self._fill(drawings=drawings, **received, **self._ready_controls(view))
         except McGurkError as error:
             yield self._refused(error)
 
@@ -218,6 +219,10 @@ class LabPage:
             "last": gr.Number(value=model.layers - 1, maximum=model.layers - 1),
         }
 
+    def _received(self, asked: Asked, session: str) -> dict[str, Any]:
+        """The receipt, and the very sound that the model was given, if any."""
+        return {"receipt": answers.receipt(asked.comparison), "heard": self.lab.heard(asked.situation, session)}
+
     def _refused(self, error: McGurkError) -> list[Any]:
         if not isinstance(error, Full):
             warn(error)
@@ -230,7 +235,7 @@ class LabPage:
     def _fill(self, **some) -> list[Any]:
         """Values for `self.outputs`: those that are named, and nothing new for the rest."""
         drawings = some.pop("drawings", None) or [gr.skip()] * len(self.inside.drawings)
-        named = [some.get(name, gr.skip()) for name in (*SHOWN, "link", "receipt", "layer", "head", "last")]
+        named = [some.get(name, gr.skip()) for name in (*SHOWN, "link", "receipt", "heard", "layer", "head", "last")]
         return [*named, *drawings]
 
     def _state(self, inputs: tuple) -> State:
@@ -255,7 +260,8 @@ class LabPage:
     def _wire(self) -> None:
         c, i = self.cards, self.inside
         inputs = [*c.inputs, *i.view_inputs, i.frame, i.per_token]
-        outputs = [getattr(self, name) for name in SHOWN] + [self.link, i.receipt, i.layer, i.head, i.last, *i.drawings]
+        shown = [getattr(self, name) for name in SHOWN]
+        outputs = [*shown, self.link, i.receipt, i.heard, i.layer, i.head, i.last, *i.drawings]
         asking = {"inputs": inputs, "outputs": outputs, **MODEL_LANE, **QUIET}
         opened = gr.on(
             [_page().load], self.open, [self.search], [*c.inputs, *i.view_inputs, i.frame],
