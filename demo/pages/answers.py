@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import count
 
 from demo.compare import UNTOLD, Comparison
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
 from demo.turns import Full, Wait
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
 
+_REFUSALS = count(1)  # two refusals in the same words are two: a page shows nothing new for the same markup
 AGAIN = 15  # s after which a page that found no room asks again, at the latest
 TITLES = {BASE: "Before tuning", ALIGNED: "After alignment tuning"}
 FOLLOWED = {  # whom an answer followed: class, symbol, words
@@ -54,10 +56,11 @@ def waiting(wait: Wait) -> str:
 
 
 def full(error: Full) -> str:
-    """There is no room now; the page's script asks again after `data-again` seconds."""
+    """There is no room now; the page's script asks again after `data-again` seconds, once for each `data-refusal`."""
     again = min(error.seconds, AGAIN)
     return (
-        f'<p class="status busy" role="status" data-again="{again}">{escape(str(error))} '
+        f'<p class="status busy" role="status" data-again="{again}" data-refusal="{next(_REFUSALS)}">'
+        f"{escape(str(error))} "
         f"The page asks again by itself in {again} s.</p>"
     )
 

@@ -108,11 +108,12 @@ window.mcgurk = (() => {
 
   /* Where there was no room in the queue, the page asks again by itself, unless something else was asked meanwhile. */
   let refused = null;
+  const refusal = () => document.querySelector("#status [data-again]")?.dataset;
   setInterval(() => {
-    const said = document.querySelector("#status [data-again]");
-    if (!said || said === refused) return;
-    refused = said;
-    setTimeout(() => { if (said.isConnected) find("go")?.click(); }, 1000 * (Number(said.dataset.again) + Math.random()));
+    const said = refusal();
+    if (!said || said.refusal === refused) return;
+    const one = (refused = said.refusal);
+    setTimeout(() => { if (refusal()?.refusal === one) find("go")?.click(); }, 1000 * (Number(said.again) + Math.random()));
   }, 500);
 
   /* The drawer with the visitor's own clips. It lies over the cards and moves nothing. */
