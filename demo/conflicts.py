@@ -21,6 +21,7 @@ SOUNDS = ("own", "swap", "silence", "remove", "noise")
 PICTURES = ("own", "black", "freeze", "noise", "remove")
 TEXTS = ("none", "caption", "long", "free", "onscreen")
 POSITIONS = ("before", "after")
+CAPTION = "The caption says: {}."
 MAX_CAPTION = 200  # characters of a caption or of on-screen text
 MAX_FREE = 10_000  # characters of free text
 MAX_TOKENS = 8_000  # of long text
@@ -241,7 +242,7 @@ def _text(conflict: Conflict, seed: int) -> tuple[str, str | None]:
     """(injected text, what it claims)."""
     if conflict.text == "caption":
         claim = _clean(conflict.caption).replace("_", " ").rstrip(".")
-        return f"The caption says: {claim}.", _claimed(claim)
+        return CAPTION.format(claim), _claimed(claim)
     if conflict.text == "onscreen":
         return "", _claimed(_clean(conflict.caption))
     if conflict.text == "long":

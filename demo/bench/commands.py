@@ -11,21 +11,21 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import curves, interventions, load, pointing, report, store, timing
+from demo.bench import curves, interventions, layerwise, load, measured, methods, pointing, report, store, timing
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
-INTERVENTIONS, CURVES = "interventions", "curves"
+INTERVENTIONS, CURVES, KEEP = "interventions", "curves", "keep"
 
-TASKS = "instead of a run: report RUN..., pointing, speed, load, interventions, curves"
+TASKS = "instead of a run: report RUN..., pointing, speed, load, interventions, curves, keep RUN..."
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
     `load` sends visitors to a running application, `interventions` tries every method without training, `curves` what
-    is lost layer by layer and head by head."""
+    is lost layer by layer and head by head, `keep RUN...` ships what either found with the model."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
@@ -81,8 +81,10 @@ def run_bench(given: argparse.Namespace) -> None:
         _try(given)
     elif given.task == [CURVES]:
         _curve(given)
+    elif given.task[0] == KEEP:
+        _keep(given.task[1:])
     else:
-        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {INTERVENTIONS} or {CURVES}"
+        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {INTERVENTIONS}, {CURVES} or {KEEP} RUN..."
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
 
@@ -187,13 +189,14 @@ def _try(given: argparse.Namespace) -> None:
         seed=given.seed,
         split=given.split,
         options=given.options,
+        shard=shard_of(given.shard),
         **{name: tuple(part.strip() for part in text.split(",")) for name, text in listed.items() if text},
     )
     with tqdm(desc="interventions", unit="question", disable=None) as bar:
         for done, total, _ in interventions.run(config):
             bar.total = total
             bar.update(done - bar.n)
-    print(interventions.markdown(interventions.read(given.out)))
+    print(methods.markdown(interventions.read(given.out)))
 
 
 def _curve(given: argparse.Namespace) -> None:
@@ -204,10 +207,20 @@ def _curve(given: argparse.Namespace) -> None:
         seed=given.seed,
         split=given.split,
         out=given.out,
+        shard=shard_of(given.shard),
     )
     last = None
-    with tqdm(desc="curves", unit="question", total=2 * config.clips_asked, disable=None) as bar:
-        for done, _total, found in curves.run(config):
+    with tqdm(desc="curves", unit="question", disable=None) as bar:
+        for done, total, found in curves.run(config):
+            bar.total = total
             bar.update(done - bar.n)
             last = found
-    print(curves.markdown(last))
+    print(layerwise.markdown(last))
+
+
+def _keep(runs: list[str]) -> None:
+    """Ship what runs of interventions and of curves found with their models."""
+    if not runs:
+        raise McGurkError(f"Name the runs: bench {KEEP} RUN RUN...")
+    for run_folder in runs:
+        print(measured.keep(run_folder))

@@ -172,5 +172,18 @@ def implicit_alignment(hidden: np.ndarray, perceptual: Collection[int], textual:
     return (unit[:, perceptual].mean(1) * unit[:, textual].mean(1)).sum(-1)
 
 
+def attention_shift(before: Sequence[float] | np.ndarray, after: Sequence[float] | np.ndarray) -> float:
+    """1 - Pearson's correlation, over layers, of the attention on text before the media and on text after them.
+
+    0: both get it in the same layers; 2: where one has it, the other lacks it; nan for fewer than two layers or where a
+    curve is flat. After Wings' MLLM-LAWS (Zhang et al. 2024, arXiv 2406.03496), whose code does not hold the measure.
+    Our reading: the same text in both places, the first token left out, seen from the prompt's last position.
+    """
+    one, other = np.asarray(before, np.float64), np.asarray(after, np.float64)
+    if len(one) < 2 or not one.std() or not other.std():
+        return math.nan
+    return 1 - float(np.corrcoef(one, other)[0, 1])
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan

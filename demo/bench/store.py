@@ -102,7 +102,11 @@ def settle_config(folder: Path, settings: dict[str, Any], about: dict[str, Any])
 
 def read_config(folder: Path) -> dict[str, Any]:
     """What config.json holds; {} without one."""
-    path = folder / CONFIG
+    return read_json(folder / CONFIG)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; {} where there is none. Raises McGurkError for a damaged one."""
     if not path.is_file():
         return {}
     try:

@@ -61,16 +61,22 @@ def stacked(rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, str],
     return _svg(LABEL + WIDTH + 150, y + 26, title, "".join(parts) + _legend(colours, y + 12))
 
 
-def heat(values: np.ndarray, title: str, largest: float) -> str:
-    """Layers (down) x heads (across) of a signed quantity: blue is above 0, orange below, white 0, grey unknown."""
+def heat(values: np.ndarray, title: str, largest: float, half: np.ndarray | None = None) -> str:
+    """Layers (down) x heads (across) of a signed quantity: blue is above 0, orange below, white 0, grey unknown.
+
+    half: half of each value's interval; a value whose interval holds 0 is drawn small; nan: unknown.
+    """
     cell, left, top = 14, 44, 24
     parts = []
     for layer, row in enumerate(values):
         for head, value in enumerate(row):
-            tip = f"layer {layer}, head {head}: {value:.2f}"
-            parts.append(
-                _rect(left + head * cell, top + layer * cell, cell - 1, cell - 1, _signed(value, largest), 1.0, tip)
-            )
+            tip, inset = f"layer {layer}, head {head}: {value:.2f}", 0
+            if half is not None:
+                tip += f" ± {half[layer, head]:.2f}" if math.isfinite(half[layer, head]) else ""
+                inset = 4 if abs(value) <= half[layer, head] else 0
+            side, colour = cell - 1 - 2 * inset, _signed(value, largest)
+            x, y = left + head * cell + inset, top + layer * cell + inset
+            parts.append(_rect(x, y, side, side, colour, 1.0, tip))
         if layer % 5 == 0:
             parts.append(_text(left - 6, top + layer * cell + 11, str(layer), "end"))
     height = top + len(values) * cell
@@ -100,6 +106,51 @@ def lines(series: Mapping[str, tuple[Sequence[float], str, bool]], title: str) -
         parts.append(_text(left + width + 36, at, name))
     parts.append(_text(left, top + height + 14, "layers →"))
     return _svg(left + width + 190, max(top + height + 22, top + 14 * len(series) + 10), title, "".join(parts))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Means over layers with their 95 % intervals (nan: none); dashed lines stand for the state before tuning."""
+
+    layers: Sequence[int]
+    mean: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    colour: str
+    dashed: bool = False
+
+
+def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[float, str]] | None = None) -> str:
+    """Shares (0..1) over layers with bands. level: name -> (height, colour) of dots beside them."""
+    width, height, left, top = 360, 170, 44, 14
+    first = min(layer for curve in series.values() for layer in curve.layers)
+    last = max(layer for curve in series.values() for layer in curve.layers)
+    x = lambda layer: left + width * (layer - first) / max(1, last - first)  # noqa: E731
+    y = lambda share: top + height * (1 - min(1.0, max(0.0, share)))  # noqa: E731
+    parts = []
+    for share in (0, 0.5, 1):
+        parts.append(_line(left, y(share), left + width, y(share), GRID, 1))
+        parts.append(_text(left - 6, y(share) + 4, f"{100 * share:.0f} %", "end"))
+    for place, (name, curve) in enumerate(series.items()):
+        known = [n for n in range(len(curve.layers)) if math.isfinite(curve.low[n])]
+        around = [(curve.layers[n], curve.low[n]) for n in known]
+        around += [(curve.layers[n], curve.high[n]) for n in reversed(known)]
+        band = " ".join(f"{x(layer):.1f},{y(share):.1f}" for layer, share in around)
+        parts.append(f'<polygon points="{band}" fill="{curve.colour}" fill-opacity="0.13"/>' if around else "")
+        line = " ".join(f"{x(at):.1f},{y(mean):.1f}" for at, mean in zip(curve.layers, curve.mean, strict=True))
+        dash = ' stroke-dasharray="4 3"' if curve.dashed else ""
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{curve.colour}" stroke-width="1.8"{dash}/>')
+        at = top + 12 + place * 15
+        ends = f'x1="{left + width + 22}" y1="{at - 4}" x2="{left + width + 42}" y2="{at - 4}"'
+        parts.append(f'<line {ends} stroke="{curve.colour}" stroke-width="1.8"{dash}/>')
+        parts.append(_text(left + width + 48, at, name))
+    for name, (share, colour) in (level or {}).items():
+        dot = f'<circle cx="{left + width + 10}" cy="{y(share):.1f}" r="3.5" fill="{colour}">'
+        parts.append(f"{dot}<title>{escape(f'{name}: {100 * share:.0f} %')}</title></circle>")
+    for layer in sorted({first, (first + last) // 2, last}):
+        parts.append(_text(x(layer), top + height + 15, str(layer), "middle"))
+    parts.append(_text(left + width + 22, top + height + 15, "layer"))
+    return _svg(left + width + 190, top + height + 22, title, "".join(parts))
 
 
 def _signed(value: float, largest: float) -> str:

@@ -143,7 +143,7 @@ class Bench:
         if self.pace is None and self.lab.model() is not None and self.lab.fast:
             config = Config(
                 clips=gallery_folder(), out=str(self.lab.path_for(session, "pace")), questions=2, held_out_questions=0,
-                model=_registered(self.lab.model()), conditions=("swap",),
+                model=registered(self.lab.model()), conditions=("swap",),
             )  # fmt: skip
             timed = self.lab.run(session, lambda _stop: run(config, self.lab.model()))
             self._note([progress for progress in timed if not isinstance(progress, Wait)])
@@ -235,7 +235,7 @@ class Bench:
         return Config(
             clips=gallery_folder(),
             out=str(out),
-            model=_registered(self.lab.model()),
+            model=registered(self.lab.model()),
             conditions=wanted.conditions,
             questions=wanted.questions,
             seed=wanted.seed,
@@ -298,7 +298,7 @@ def _shown(sample: dict[str, Any]) -> Shown:
     )
 
 
-def _registered(model: OmniModel) -> str:
+def registered(model: OmniModel) -> str:
     """The registry's name of a loaded model; a served one is called after what it serves."""
     try:
         return registry.entry(model.name).name

@@ -26,6 +26,7 @@ from demo.bench.view import (
 )
 from demo.pages.answers import FOLLOWED, status
 from demo.pages.markup import warn
+from demo.pages.methods import MethodsPart
 from demo.session import Lab
 from models.omni import ALIGNED, BASE, McGurkError
 
@@ -75,6 +76,7 @@ class BenchPage:
             gr.HTML('<h2 class="section">Charts</h2>')
             with gr.Tabs(elem_id="bench-charts"):
                 self.charts = [self._chart(name) for name in CHARTS]
+        MethodsPart(lab, lane)
         with gr.Column(elem_classes="sheet"):
             gr.HTML(figures.published(), elem_id="published", elem_classes="bench-figures")
         self.turn = gr.Number(0, visible="hidden", elem_id="bench-turn")

@@ -33,7 +33,7 @@ from models.interventions.intervention import (
     several,
     window,
 )
-from models.omni import McGurkError, TokenMap
+from models.omni import Kind, McGurkError, TokenMap
 
 if TYPE_CHECKING:
     from models.interventions.reading import Plan, Reader
@@ -115,9 +115,9 @@ def stretch(tokens: TokenMap, start: float, end: float) -> tuple[int, ...]:
     return _found((begins < end) & (ends > start) & np.isfinite(ends), f"There is no sound from {start} to {end} s")
 
 
-def words(tokens: TokenMap, text: str) -> tuple[int, ...]:
-    """Positions of the tokens of question or injected text that a word or phrase covers, wherever it stands."""
-    spoken = tokens.positions(KIND_OF[TEXT], KIND_OF[QUESTION])
+def words(tokens: TokenMap, text: str, kinds: tuple[Kind, ...] = (KIND_OF[TEXT], KIND_OF[QUESTION])) -> tuple[int, ...]:
+    """Positions of the tokens of these kinds that a word or phrase covers, wherever it stands."""
+    spoken = tokens.positions(*kinds)
     pieces = [tokens.pieces[i] for i in spoken]
     whole, starts = "".join(pieces), np.cumsum([0, *map(len, pieces)])
     there, at = np.zeros(len(tokens), bool), whole.lower().find(text.lower()) if text else -1

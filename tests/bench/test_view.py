@@ -84,4 +84,4 @@ def test_a_model_of_ones_own_is_called_by_its_name(monkeypatch):
     model = FakeModel()
     for name, called in (("fake", "fake"), ("owner/model", "owner/model"), ("gpt", "server")):
         monkeypatch.setattr(model, "name", name)
-        assert view._registered(model) == called
+        assert view.registered(model) == called
