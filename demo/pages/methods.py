@@ -35,7 +35,7 @@ class MethodsPart:
         self.what = gr.State(METHODS)
         self.turn = gr.Number(0, visible="hidden", elem_id="methods-turn")
         self.parts = {}
-        with gr.Column(elem_classes="sheet"):
+        with gr.Column(elem_classes="sheet", elem_id="methods-sheet"):
             gr.HTML(f'<h2 class="section">{QUESTION}</h2>')
             self._part(METHODS, "Questions a condition", markup.NOT_MEASURED)
         with gr.Column(elem_classes="sheet"):

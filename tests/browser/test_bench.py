@@ -148,3 +148,21 @@ def test_screenshots(bench, name, size, theme):
     page.wait_for_timeout(400)
     page.screenshot(path=SCREENS / f"bench-{name}-{theme}.png")
     page.screenshot(path=SCREENS / f"bench-{name}-{theme}-whole.png", full_page=True)
+
+
+def test_methods_without_training_are_tried_live_and_say_whether_they_reach_tuning(bench):
+    page = bench(PHONE)
+    page.locator("#methods-tabs").get_by_role("tab", name="A few questions, live").click()
+    page.click("#methods-start")
+    page.wait_for_function("() => document.querySelector('#methods-status').innerText.includes(': done')")
+    verdicts = page.locator("#methods-live .verdicts li")
+    assert "all questions" in verdicts.first.inner_text()
+    assert page.locator("#methods-live table.methods tbody tr").count() == 4  # plain and three methods
+    if not REAL:  # base believes the picture: with the picture cut off it hears
+        swapped = verdicts.filter(has_text="sound swapped")
+        assert "Cut a line of sight: 100 %" in swapped.inner_text() and "Reached." in swapped.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert (
+        "Measured:" in page.locator("#methods-measured").inner_text()
+        or "bench keep" in page.locator("#methods-measured").inner_text()
+    )
