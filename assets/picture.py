@@ -66,6 +66,8 @@ class Film:
 
     start: float = 0.0
     swing: bool = False
+    focus: float = 0.5  # what its thumbnail shows of a taller picture: 0 is the top, 1 the bottom
+    poster: float = 0.7  # when that is, as a share of the clip
 
 
 Style = Photo | Cutout | Film

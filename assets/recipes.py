@@ -6,43 +6,10 @@ Licences were read in each package's copyright file, or in the README beside the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from assets.films import FILMS
 from assets.picture import Cutout, Film, Move, Photo, View
+from assets.recipe import SMALL, Recipe, Source
 from assets.sound import Call, Stretch
-
-WIDE, SMALL = (854, 480), (640, 360)  # SMALL where the material has fewer pixels
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file of a Debian package, with what its licence asks to be said."""
-
-    package: str
-    file: str  # inside the package; "archive.rcc!entry" inside a Qt resource file
-    author: str
-    licence: str
-
-    def __str__(self) -> str:
-        return f"{self.package}: {self.file.rpartition('/')[2]} ({self.author}, {self.licence})"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One clip. `seen_as`, `heard_as`: ImageNet and AudioSet classes that mean it was recognised."""
-
-    id: str
-    title: str
-    name: str  # what is seen and heard
-    picture: Source
-    style: Photo | Cutout | Film
-    sound: Source
-    cut: Call | Stretch
-    seen_as: tuple[str, ...]
-    heard_as: tuple[str, ...]
-    seconds: float = 6.0
-    size: tuple[int, int] = WIDE
-    fps: int = 25
 
 
 def gcompris(activity: str, file: str, author: str, licence: str, below: str = "") -> Source:
@@ -107,7 +74,7 @@ RECIPES: tuple[Recipe, ...] = (
         ("cello",), ("Cello",), size=SMALL,
     ),
     Recipe(
-        "dog", "Samoyed barking", "dog",
+        "dog", "Barking dog", "dog",
         Source("forensics-samples-files", "usr/share/forensics-samples/original-files/movie1/VID_20191220_170832.mp4",
                "Joao Eriberto Mota Filho", "CC-BY-SA-4.0"), Film(swing=True),
         farm("dog.ogg"), Call((0.4, 1.5, 2.3, 3.7, 4.6)),
@@ -122,63 +89,68 @@ RECIPES: tuple[Recipe, ...] = (
         seconds=5.0, fps=20,
     ),
     Recipe(
-        "macaw", "Scarlet macaw", "parrot",
+        "macaw", "Macaw", "parrot",
         gcompris("explore_world_animals", "scarlet_macaw.webp", "Dcoetzee (Wikimedia Commons)", "CC0-1.0", "animals/"),
         Photo(Move(View(0.5, 0.5, 1.0), View(0.47, 0.4, 0.75))),
         kart("exotic-birds.ogg", "James Swift (Freesound)", "CC0-1.0"), Stretch(4.0),
         ("macaw",), ("Bird", "Squawk", "Bird vocalization, bird call, bird song"),
     ),
     Recipe(
-        "river", "Forest stream", "river",
+        "river", "Stream", "river",
         wallpaper("life_by_Aitzol_Berasategi.jpg", "Aitzol Berasategi", "CC-BY-4.0"),
         Photo(Move(View(0.5, 0.55, 0.8), View(0.5, 0.48, 0.76))),
         kart("river_loop.ogg", "Adam Newns (Freesound)", "CC0-1.0"), Stretch(),
         ("valley",), ("Stream",), size=SMALL,
+        seen_also=("stream", "forest"), heard_also=("stream", "water"),
     ),
     Recipe(
-        "cat", "Kitten meowing", "cat",
+        "cat", "Meowing kitten", "cat",
         erase("kitten.webp", "GalgenTX", "CC-BY-2.0"), Photo(Move(View(0.5, 0.45, 1.0), View(0.5, 0.5, 0.7))),
         farm("cat.ogg"), Call((0.3, 3.2)),
         ("tabby cat", "tiger cat", "Egyptian Mau", "Persian cat"), ("Cat", "Meow"),
     ),
     Recipe(
-        "church_bell", "Cathedral bells", "church bell",
+        "church_bell", "Church bells", "church bell",
         gcompris("explore_monuments", "berlinCathedral.webp", "Gary Todd (Wikimedia Commons)", "CC0-1.0", "germany/"),
         Photo(Move(View(0.5, 0.75, 1.0), View(0.5, 0.4, 0.8))),
         lincity("ResidentialLowLow1.wav"), Stretch(),
         ("church", "bell tower"), ("Church bell",), size=SMALL,
+        seen_also=("church", "cathedral"),
     ),
     Recipe(
         "trumpet", "Trumpet", "trumpet",
         stamp("hobbies/music/brass/trumpet.png"), Cutout(0.5, **SLATE),
         instrument("trumpet.ogg"), Stretch(), ("cornet",), ("Trumpet",), seconds=5.6, size=SMALL,
     ),
+    *FILMS,
     Recipe(
-        "rain", "Raindrop", "rain",
+        "rain", "Rain", "rain",
         nature("Aqua.jpg", "Charles Barbin"), Photo(Move(View(0.5, 0.5, 1.0), View(0.55, 0.5, 0.8))),
         kart("rain.ogg", "Mike Koenig, Dawid Gan", "CC-BY-3.0"), Stretch(),
         ("bubble", "umbrella", "fountain"), ("Rain", "Rain on surface", "Raindrop"),
+        seen_also=("raindrop", "drop of water", "water"),
     ),
     Recipe(
-        "insect", "Bee on an aster", "insect",
+        "insect", "Bee on a flower", "bee",
         Source("palapeli-data", "usr/share/palapeli/collection/european-honey-bee.jpg",
                "John Severns (Wikimedia Commons)", "public domain"),
         Photo(Move(View(0.5, 0.45, 1.0), View(0.4, 0.42, 0.78))),
         stamp("animals/insects/bee.ogg"), Stretch(), ("bee",), ("Insect", "Bee, wasp, etc."),
+        seen_also=("insect", "flower"), heard_also=("insect", "buzzing"),
     ),
     Recipe(
-        "tiger", "Siberian tiger", "tiger",
+        "tiger", "Tiger", "tiger",
         Source("puzzle-jigsaw", "usr/share/puzzle-jigsaw/samples/pexels-photo-302304.jpeg", "Pexels", "CC0-1.0"),
         Photo(Move(View(0.5, 0.45, 1.0), View(0.5, 0.38, 0.82))),
         stamp("animals/mammals/cats/tiger.ogg"), Stretch(), ("tiger",), ("Roaring cats (lions, tigers)", "Roar"),
     ),
     Recipe(
-        "acoustic_guitar", "Classical guitar", "acoustic guitar",
+        "acoustic_guitar", "Acoustic guitar", "acoustic guitar",
         stamp("hobbies/music/string/guitar_classical.png"), Cutout(0.84, **SLATE),
         instrument("guitar.ogg"), Stretch(), ("acoustic guitar",), ("Guitar", "Acoustic guitar"), size=SMALL,
     ),
     Recipe(
-        "airplane", "Airliner", "airplane",
+        "airplane", "Airplane", "airplane",
         stamp("vehicles/flight/planes/747.png"), Cutout(0.7, shadow=0.0, **SKY),
         kart("airplane_jetEngine.ogg", "Fritz Schlüter (Wikimedia Commons)", "CC-BY-SA-3.0"), Stretch(),
         ("airliner", "military aircraft", "airplane wing"),
@@ -190,21 +162,22 @@ RECIPES: tuple[Recipe, ...] = (
         stamp("vehicles/emergency/firetruck.png"), Cutout(0.6, **IVORY),
         lincity("FireStation3.wav"), Stretch(),
         ("fire truck",), ("Fire engine, fire truck (siren)",), size=SMALL,
+        heard_also=("siren",),
     ),
     Recipe(
-        "owl", "Owl at night", "owl",
+        "owl", "Owl", "owl",
         farm("owl.webp", "Lepale (Wikimedia Commons)", "CC0-1.0"),
         Photo(Move(View(0.5, 0.4, 1.0), View(0.5, 0.35, 0.75))),
         farm("owl.ogg"), Call((0.3, 3.3)), ("great grey owl",), ("Owl", "Hoot"),
     ),
     Recipe(
-        "horse", "Horse in Ladakh", "horse",
+        "horse", "Horse", "horse",
         erase("horse.webp", "Eatcha", "CC-BY-SA-4.0"), Photo(Move(View(0.55, 0.5, 1.0), View(0.55, 0.48, 0.78))),
         scratch("Sounds/Animal/Horse.wav"), Call((0.4, 2.4, 4.3)),
         ("common sorrel horse",), ("Horse", "Neigh, whinny"),
     ),
     Recipe(
-        "cow", "Cows on a meadow", "cow",
+        "cow", "Cows", "cow",
         farm("cow.webp", "Dohduhdah (Wikimedia Commons)", "public domain"),
         Photo(Move(View(0.5, 0.6, 1.0), View(0.5, 0.62, 0.8))),
         farm("cow.ogg"), Call((0.5,)), ("ox", "water buffalo", "bullock cart"), ("Cattle, bovinae", "Moo"),
@@ -218,7 +191,7 @@ RECIPES: tuple[Recipe, ...] = (
         ("ram (adult male sheep)", "bighorn sheep"), ("Sheep", "Bleat"), size=SMALL,
     ),
     Recipe(
-        "goat", "Young ibex", "goat",
+        "goat", "Mountain goat", "goat",
         erase("nubian_ibex.webp", "Rhododendrites", "CC-BY-SA-4.0"),
         Photo(Move(View(0.45, 0.5, 1.0), View(0.42, 0.42, 0.75))),
         stamp("animals/mammals/bovines/mountaingoat.ogg"), Call((0.4, 1.7, 3.4, 4.7)),
@@ -231,24 +204,26 @@ RECIPES: tuple[Recipe, ...] = (
         farm("chickens.ogg"), Stretch(), ("hen", "rooster"), ("Chicken, rooster", "Cluck", "Fowl"), size=SMALL,
     ),
     Recipe(
-        "pig", "Piglet", "pig",
+        "pig", "Pig", "pig",
         farm("pig.webp", "Teinesavaii (Wikimedia Commons)", "public domain"),
         Photo(Move(View(0.45, 0.5, 1.0), View(0.42, 0.42, 0.8))),
         farm("pig.ogg"), Stretch(), ("pig", "wild boar"), ("Pig", "Oink"), seconds=5.5, size=SMALL,
     ),
     Recipe(
-        "songbird", "Kingfisher, birdsong", "songbird",
+        "songbird", "Singing bird", "bird",
         erase("kingfisher.webp", "Frank-2.0", "CC0-1.0"), Photo(Move(View(0.5, 0.5, 1.0), View(0.45, 0.42, 0.75))),
         pomodoro("birds.ogg"), Stretch(1.0),
         ("jacamar", "indigo bunting"), ("Bird", "Bird vocalization, bird call, bird song", "Chirp, tweet"),
+        seen_also=("kingfisher", "songbird"), heard_also=("songbird", "birdsong"),
     ),
     Recipe(
-        "drum", "Batá drums", "drum",
+        "drum", "Drums", "drum",
         gcompris("explore_world_music", "africa.webp", "Kenneth Ritchards (Wikimedia Commons)", "public domain",
                  "music/"),
         Photo(Move(View(0.5, 0.5, 1.0), View(0.5, 0.62, 0.7))),
         gcompris("explore_world_music", "africa.ogg", "Michi Henning (Wikimedia Commons)", "CC0-1.0", "music/"),
         Stretch(2.0), ("drum",), ("Drum", "Percussion"), size=SMALL,
+        seen_also=("drummer",),
     ),
     Recipe(
         "electric_guitar", "Electric guitar", "electric guitar",
@@ -257,17 +232,18 @@ RECIPES: tuple[Recipe, ...] = (
         instrument("electric_guitar.ogg"), Stretch(), ("electric guitar",), ("Electric guitar", "Guitar"), size=SMALL,
     ),
     Recipe(
-        "clock", "Clock ticking", "clock",
+        "clock", "Ticking clock", "clock",
         wallpaper("greentock_by_Peter_Nerlich.jpg", "Peter Nerlich", "CC-BY-SA-4.0"),
         Photo(Move(View(0.5, 0.5, 1.0), View(0.52, 0.45, 0.85))),
         pomodoro("clock.ogg"), Stretch(),
         ("wall clock", "analog clock"), ("Clock", "Tick", "Tick-tock"),
     ),
     Recipe(
-        "ocean_waves", "Breaking wave", "ocean waves",
+        "ocean_waves", "Ocean waves", "ocean waves",
         scratch("Backgrounds/Nature/wave.jpg"), Photo(Move(View(0.5, 0.42, 1.0), View(0.5, 0.5, 0.9))),
         Source("scorched3d-data", "usr/share/games/scorched3d/data/globalmods/none/data/wav/misc/oceanwaves.wav",
                "Gavin Camp and contributors", "GPL-2.0-or-later"), Stretch(),
         ("beach", "promontory", "breakwater", "sandbar", "lakeshore"), ("Waves, surf", "Ocean"), size=SMALL,
+        seen_also=("wave", "sea"), heard_also=("wave", "sea"),
     ),
 )  # fmt: skip

@@ -198,7 +198,7 @@ def find_clip(name: str) -> Clip:
     labelled = by_path.get(path.resolve()) if path.exists() else known.get(name)
     if labelled is None:
         return read_clip(path)
-    return read_clip(labelled.path, seen=labelled.seen, heard=labelled.heard)
+    return labelled.read()
 
 
 def _question(given: argparse.Namespace) -> Question:

@@ -6,7 +6,7 @@ Knows the limits of a clip and where the gallery lies. Does not know conflicts, 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -57,6 +57,13 @@ class GalleryClip:
     licence: str
     origin: str
     thumbnail: Path
+    seen_also: tuple[str, ...] = ()  # further right answers to what the picture shows
+    heard_also: tuple[str, ...] = ()  # further right answers to what makes the sound
+
+    def read(self) -> Clip:
+        """The clip with its labels, named by its title. Raises McGurkError for a file that can't be read."""
+        clip = read_clip(self.path, seen=self.seen, heard=self.heard)
+        return replace(clip, name=self.title, seen_also=self.seen_also, heard_also=self.heard_also)
 
 
 def read_clip(
@@ -132,7 +139,8 @@ def fit_length(waveform: np.ndarray, seconds: float) -> np.ndarray:
 def gallery(folder: Path = GALLERY) -> tuple[GalleryClip, ...]:
     """The clips of `folder`/clips.csv, in its order; empty if there is no such file.
 
-    Columns: id, seen, heard, title, licence, origin; file and thumbnail default to <id>.mp4 and <id>.jpg.
+    Columns: id, seen, heard, title, licence, origin; file and thumbnail default to <id>.mp4 and <id>.jpg, seen_also and
+    heard_also (`;` between further right answers) to none.
     """
     table = folder / "clips.csv"
     if not table.is_file():
@@ -157,9 +165,16 @@ def _gallery_row(table: Path, row: dict[str, str]) -> GalleryClip:
             licence=row["licence"],
             origin=row["origin"],
             thumbnail=table.parent / (row.get("thumbnail") or row["id"] + ".jpg"),
+            seen_also=_several(row.get("seen_also")),
+            heard_also=_several(row.get("heard_also")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise McGurkError(f"{table} lacks a column or a value ({error}) in the row {row}.") from error
+
+
+def _several(names: str | None) -> tuple[str, ...]:
+    """The names of a cell, `;` between them."""
+    return tuple(name.strip().replace("_", " ") for name in (names or "").split(";") if name.strip())
 
 
 def gallery_clip(id: str, folder: Path = GALLERY) -> GalleryClip:

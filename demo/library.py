@@ -52,8 +52,7 @@ class Library:
 
     def _from_gallery(self, named: GalleryClip) -> tuple[Any, Clip]:
         key = (named.id, _changed(named.path))
-        read = lambda: replace(read_clip(named.path, seen=named.seen, heard=named.heard), name=named.title)  # noqa: E731
-        return key, self._gallery.made(key, read)
+        return key, self._gallery.made(key, named.read)
 
     def _from_visitor(self, source: Source) -> tuple[Any, Clip]:
         key = (str(source.path), _changed(source.path))

@@ -91,6 +91,16 @@ class FakeModel(OmniModel):
                 ),
             )
 
+    def gist(self, encoded: Stimulus) -> dict[str, np.ndarray]:
+        """The picture's mean colour, and how loud the sound is in each of eight bands of pitch."""
+        found = {}
+        if encoded.frames is not None:
+            found["picture"] = encoded.frames.mean((0, 1, 2), dtype=np.float32)
+        if encoded.waveform is not None:
+            bands = np.array_split(np.abs(np.fft.rfft(encoded.waveform)), 8)
+            found["sound"] = np.array([band.mean() for band in bands], np.float32)
+        return found
+
 
 def _asked(question: str) -> tuple[bool, bool]:
     """Whether the question is about the picture, and whether it is about the sound."""

@@ -274,6 +274,13 @@ class OmniModel(ABC):
         """
         raise McGurkError(f"Nobody can reach into {self.name}: choose a model that runs here.")
 
+    def gist(self, encoded: Any) -> dict[str, np.ndarray]:
+        """What the encoders hand to the language model, averaged over its tokens: {"picture": hidden, "sound": hidden}.
+
+        float32; a modality that isn't there is left out. Raises McGurkError for a model that nobody can reach into.
+        """
+        raise McGurkError(f"Nobody can reach into {self.name}: choose a model that runs here.")
+
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
         """Encode and answer in one call: {adapter: Answer}."""
         return dict(self.answer(self.encode(stimulus), question, options, **how))

@@ -1,5 +1,7 @@
 """Reading clips: every kind of file, every limit, hostile names and contents."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -213,6 +215,17 @@ def test_gallery(small_gallery):
     assert gallery_clip("bell-1", small_gallery) == clip
     with pytest.raises(McGurkError, match="bell-1"):
         gallery_clip("../../etc/passwd", small_gallery)
+
+
+def test_a_gallery_clip_reads_itself_with_all_its_names(tmp_path, media_file):
+    shutil.copy(media_file("plain.mp4"), tmp_path / "x.mp4")
+    (tmp_path / "clips.csv").write_text(
+        "id,seen,heard,title,licence,origin,seen_also,heard_also\nx,dog,dog,A dog,CC0,me,puppy; small_dog,\n"
+    )
+    (named,) = gallery(tmp_path)
+    clip = named.read()
+    assert (clip.name, clip.seen, clip.heard) == ("A dog", "dog", "dog")
+    assert clip.seen_also == ("puppy", "small dog") and clip.heard_also == ()
 
 
 def test_gallery_that_is_missing_or_broken(tmp_path):

@@ -93,11 +93,13 @@ def unquantised(onnx, model):
 @pytest.mark.mini
 def test_the_gallery_is_recognised(encoders):
     """Both encoders rank a class of the right family among the first ten for most gallery clips."""
+    from assets.recipes import RECIPES
     from demo.clips import gallery, read_clip
     from models.mini.processing import square
 
     vision, sound = encoders
-    clips = gallery()
+    chosen = {recipe.id for recipe in RECIPES if not recipe.own_sound}  # films stay whatever the encoders make of them
+    clips = [clip for clip in gallery() if clip.id in chosen]
     if not clips:
         pytest.skip("no gallery")
     named = 0

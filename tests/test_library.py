@@ -16,13 +16,14 @@ from tests.serving import NAMES, stand_in_gallery, use_gallery
 def read(monkeypatch, tmp_path):
     """The names of files in the order in which they are read; the gallery is the stand-in one."""
     use_gallery(stand_in_gallery(tmp_path), monkeypatch)
-    names = []
+    names, read_clip = [], clips.read_clip
 
     def reading(path, **labels):
         names.append(path.stem)
-        return clips.read_clip(path, **labels)
+        return read_clip(path, **labels)
 
-    monkeypatch.setattr(library, "read_clip", reading)
+    for module in (clips, library):
+        monkeypatch.setattr(module, "read_clip", reading)
     return names
 
 

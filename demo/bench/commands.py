@@ -11,25 +11,26 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import curves, interventions, layerwise, load, measured, methods, pointing, report, store, timing
+from demo.bench import alike, curves, interventions, layerwise, load, measured, methods, pointing, report, store, timing
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
-INTERVENTIONS, CURVES, KEEP = "interventions", "curves", "keep"
+INTERVENTIONS, CURVES, ALIKE, KEEP = "interventions", "curves", "alike", "keep"
 
-TASKS = "instead of a run: report RUN..., pointing, speed, load, interventions, curves, keep RUN..."
+TASKS = "instead of a run: report RUN..., pointing, speed, load, interventions, curves, alike, keep RUN..."
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
     `load` sends visitors to a running application, `interventions` tries every method without training, `curves` what
-    is lost layer by layer and head by head, `keep RUN...` ships what either found with the model."""
+    is lost layer by layer and head by head, `alike` finds clips that the encoders can hardly tell apart, `keep RUN...`
+    ships what interventions and curves found with the model."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
-        help="ask many questions under many conditions; report; pointing; speed; load; interventions; curves",
+        help="ask many questions under many conditions; report; pointing; speed; load; interventions; curves; alike",
         epilog="Several processes: `accelerate launch --multi_gpu --num_processes N -m demo bench ...` (on CPUs too), "
         "or --shard 1/N to N/N by hand. Whoever finishes last writes the tables.",
     )
@@ -81,10 +82,12 @@ def run_bench(given: argparse.Namespace) -> None:
         _try(given)
     elif given.task == [CURVES]:
         _curve(given)
+    elif given.task == [ALIKE]:
+        _compare(given)
     elif given.task[0] == KEEP:
         _keep(given.task[1:])
     else:
-        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {INTERVENTIONS}, {CURVES} or {KEEP} RUN..."
+        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {INTERVENTIONS}, {CURVES}, {ALIKE} or {KEEP} RUN..."
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
 
@@ -224,3 +227,21 @@ def _keep(runs: list[str]) -> None:
         raise McGurkError(f"Name the runs: bench {KEEP} RUN RUN...")
     for run_folder in runs:
         print(measured.keep(run_folder))
+
+
+def _compare(given: argparse.Namespace) -> None:
+    config = alike.Config(
+        clips=given.clips,
+        model=given.model,
+        pairs=alike.PAIRS if given.questions is None else given.questions,
+        seed=given.seed,
+        split=given.split,
+        out=given.out,
+    )
+    last = None
+    with tqdm(desc="alike", unit="step", disable=None) as bar:
+        for done, total, found in alike.run(config):
+            bar.total = total
+            bar.update(done - bar.n)
+            last = found
+    print(alike.markdown(last))

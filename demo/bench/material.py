@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from demo.clips import Clip, gallery, read_clip
+from demo.clips import Clip, GalleryClip, gallery, read_clip
 from demo.media import pictures
 from demo.splice import looped
 from demo.vocabulary import plain
@@ -89,6 +89,7 @@ class Videos(Material):
     def __init__(self, folder: Path):
         super().__init__(folder)
         self._clips: dict[str, list[Item]] = {}
+        self._named: dict[str, GalleryClip] = {}
         for clip in gallery(folder):
             name = clip.path.name
             if plain(clip.seen) != plain(clip.heard):
@@ -97,16 +98,22 @@ class Videos(Material):
                 self.skipped.append((name, "the file is missing"))
             else:
                 self._clips.setdefault(plain(clip.seen), []).append(Item(plain(clip.seen), name, name, name, name))
+                self._named[name] = clip
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(sorted(self._clips))
 
+    @property
+    def items(self) -> list[Item]:
+        """Every clip, label by label."""
+        return [item for label in self.labels for item in self._clips[label]]
+
     def item(self, label: str, turn: int, seed: int) -> Item:
         return _turn(self._clips[label], turn, f"{seed} {label}")
 
     def _make(self, item: Item) -> Clip:
-        return read_clip(self.folder / item.picture, seen=item.label, heard=item.label)
+        return replace(self._named[item.picture].read(), seen=item.label, heard=item.label)
 
 
 class Labelled(Material):

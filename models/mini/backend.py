@@ -347,6 +347,12 @@ class Mini(OmniModel):
         )
 
     @torch.inference_mode()
+    def gist(self, encoded: Encoded) -> dict[str, np.ndarray]:
+        """See OmniModel.gist."""
+        tokens = {"picture": encoded.vision, "sound": encoded.sound}
+        return {sense: t.float().mean(0).cpu().numpy() for sense, t in tokens.items() if t is not None}
+
+    @torch.inference_mode()
     def hidden_states(self, encoded: Encoded, question: str, adapter: str) -> tuple[np.ndarray, TokenMap]:
         """(float32 states after each layer, the last normed, layers x T x hidden; TokenMap) of a prompt of T tokens."""
         prompt = self._prompt(encoded, question)

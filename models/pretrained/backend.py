@@ -47,6 +47,7 @@ from models.pretrained.family import GB, Family
 from models.pretrained.layout import Prompt
 from models.pretrained.reading import PromptReader
 from models.probe import recording
+from models.wording import SEE
 
 REMEMBERED = 4  # encoded stimuli kept: 23 MB each for 10 s of 504 x 504 at 2 fps on the 7B model
 BORDER_PULL = 10.0  # a border token is a sink when it draws this many times the mean video token's attention
@@ -172,6 +173,14 @@ class Pretrained(OmniModel):
     def feed(self, prompt: Prompt, encoded: Encoded) -> Fed:
         """Embeddings with media in their places, and the library's own positions for them."""
         return self.decoder.feed(prompt.ids, prompt.head, encoded)
+
+    @torch.inference_mode()
+    def gist(self, encoded: Encoded) -> dict[str, np.ndarray]:
+        """See OmniModel.gist."""
+        prompt = self.layout.prompt(encoded.media, SEE[0])
+        embeddings = self.feed(prompt, encoded).embeddings[0].float()
+        places = {"picture": prompt.tokens.positions(Kind.VIDEO), "sound": prompt.tokens.positions(Kind.AUDIO)}
+        return {sense: embeddings[at].mean(0).cpu().numpy() for sense, at in places.items() if len(at)}
 
     def _using(self, names: Sequence[str]):
         stack = ExitStack()
