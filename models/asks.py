@@ -51,7 +51,8 @@ class Asks:
 
     layers: the text layers' attention modules in order; a tuple of modules counts as one layer.
     values: factor on what a position says, float32, (1 or query heads) x positions; positions beyond: 1.
-    outputs: a head's output (batch x rows x query heads x width, the first row's position, layer) -> what replaces it.
+    outputs: the heads' output (batch x rows x query heads x width, the first row's position, layer, the attention
+        module: a layer may be several, whose widths differ) -> what replaces it.
     first: the first position whose row is touched, or could be: keys and values before it are those of a plain pass.
     """
 
@@ -59,7 +60,7 @@ class Asks:
     masks: Mapping[int, Mask] = field(default_factory=dict)
     edits: Mapping[int, Edit] = field(default_factory=dict)
     values: Mapping[int, Tensor] = field(default_factory=dict)
-    outputs: Mapping[int, Callable[[Tensor, int, int], Tensor]] = field(default_factory=dict)
+    outputs: Mapping[int, Callable[[Tensor, int, int, nn.Module], Tensor]] = field(default_factory=dict)
     first: int = 0
 
 

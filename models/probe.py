@@ -123,7 +123,7 @@ def probed_attention(module, query, key, value, attention_mask, scaling=None, **
             _edit(output[rows], edit, layer, query[rows], key[rows], value[rows], _of(attention_mask, rows), scale)
         start = key.shape[2] - query.shape[2]
         for rows, change in steered.each("outputs", layer, len(query)):
-            output[rows] = change(output[rows], start, layer)
+            output[rows] = change(output[rows], start, layer, module)
     return output, None
 
 
@@ -160,9 +160,12 @@ def scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float, first:
     """float32, batch x heads x (last - first) x keys of the query rows first..last, the mask in it, closed at -inf."""
     batch, heads, queries, width = query.shape
     groups, keys = key.shape[1], key.shape[2]
-    rows = query[:, :, first:last].reshape(batch, groups, heads // groups, last - first, width).float()
-    found = (rows @ key.float().transpose(-1, -2)[:, :, None] * scale).reshape(batch, heads, last - first, keys)
+    # the heads that share keys are rows of one product: broadcast, the keys would be copied for each of them
+    rows = query[:, :, first:last].reshape(batch, groups, heads // groups * (last - first), width).float()
+    found = (rows @ key.float().transpose(-1, -2) * scale).reshape(batch, heads, last - first, keys)
     start = keys - queries
+    if mask is None and start + first + 1 >= keys:
+        return found  # the last row alone sees everything
     if mask is None:
         return found.masked_fill(~causal(start + first, start + last, keys, query.device), -torch.inf)
     mask = mask[..., first:last, :keys]

@@ -1,5 +1,7 @@
 """What holds of every family of models: the same contract, on tiny random models with the real processors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,11 @@ from demo.draw.frames import overlay
 from demo.maps import audio_map, shares, video_map
 from models.adapters import read_adapter
 from models.families import FAMILIES, RELEASES, family_of
-from models.interventions import Look
+from models.interventions import INTERVENTIONS, Look
+from models.interventions.budget import Budget, merged
+from models.interventions.heads import Heads, moved, sensitive
+from models.interventions.intervention import SOUND
+from models.interventions.sinks import FIRST_TOKEN
 from models.omni import ALIGNED, BASE, Kind, McGurkError
 from models.pretrained.backend import Pretrained
 from models.probe import recording
@@ -158,6 +164,90 @@ def test_what_is_knocked_out_says_nothing_and_neutral_values_change_no_bit(model
     assert deaf[0].attention.rows[..., at].max() == 0 and plain.attention.rows[..., at].max() > 0
     assert deaf[0].options == pytest.approx(deaf[1].options, abs=1e-4)  # in the layers between the recorded ones too
     assert model.ask(other, QUESTION, OPTIONS, max_new_tokens=2)[BASE].options != plain.options
+
+
+@pytest.mark.parametrize("id", INTERVENTIONS)
+def test_every_intervention_is_possible_in_every_family(model, id):
+    how = INTERVENTIONS[id].usual(SOUND, model.layers)
+    how = replace(how, source=FIRST_TOKEN) if id == "sinks" else how  # random weights have no others
+    stimulus = tiny_omni.stimulus(text="The caption says: rain.")
+    plain, steered = (model.ask(stimulus, QUESTION, OPTIONS, max_new_tokens=2, steering=given)[BASE]
+                      for given in (None, how))  # fmt: skip
+    assert sum(steered.options.values()) == pytest.approx(1, abs=1e-4)
+    touched = steered.receipt.intervention["layers"]  # sinks: those from the third on; tiny Gemma shows two
+    assert (steered.options != plain.options) == bool(touched) and (touched or id == "sinks")
+
+
+def test_what_is_merged_is_merged_in_the_layers_whose_attention_chose_it(model):
+    with model.opened(model.encode(tiny_omni.stimulus()), QUESTION, BASE) as reader:
+        plan = Budget(SOUND, 0.5).plan(reader)
+        plain, _ = reader.read(split=plan.split, touch=lambda cache: None)
+        cache, _ = reader.read(plan.asks, plan.split, plan.touch)
+        seen = set()
+        for layer in range(reader.layers):
+            gone = plan.asks.masks[layer].terms[0][1].numpy() < 0
+            assert gone.any()
+            for place in {module.layer_idx for module in reader.modules(layer)} & set(range(len(cache.layers))):
+                seen.add(place)
+                before, after = (one.layers[place].keys[:, :, : plan.split] for one in (plain, cache))
+                torch.testing.assert_close(after, merged(before, before, gone[: plan.split])[0])
+                assert not torch.equal(before, after)
+    assert seen == set(range(len(cache.layers)))
+
+
+def put_out(model, reader, change=None):
+    """(attention module -> heads' output at the prompt's last position, logits), by hooks on what follows attention.
+
+    change(output, module): what it becomes, in all rows.
+    """
+    found, hooks = {}, []
+    for group in reader.attention:
+        for module in group if isinstance(group, tuple) else (group,):
+
+            def hook(projection, given, module=module):
+                heads = given[0].unflatten(-1, (model.heads, -1))
+                found[module] = heads[:, -1].clone()
+                return given if change is None else (change(heads, module).flatten(-2),)
+
+            hooks.append(module.o_proj.register_forward_pre_hook(hook))
+    try:
+        logits = reader.read()[1]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found, logits
+
+
+def test_every_attention_module_has_heads_that_are_measured_and_turned_up_on_their_own(model):
+    encoded = model.encode(tiny_omni.stimulus())
+    with model.opened(encoded, QUESTION, BASE) as reader:
+        plain, said = put_out(model, reader)
+        gone, _ = put_out(model, reader.less({SOUND}))
+
+        def louder(heads, module):
+            return heads * (1 + sensitive(heads[:, -1], gone[module]))[:, None, :, None]
+
+        _, expected = put_out(model, reader, louder)
+        _, found = reader.read(Heads(SOUND, 2.0, layers=(0, model.layers)).plan(reader).asks)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    assert (found - said).abs().max() > 1e-2
+    shown = model.decoder.attention_layers
+    norms = torch.stack([(plain[module] - gone[module])[0].norm(dim=-1) for module in shown])
+    np.testing.assert_allclose(moved(model, encoded, QUESTION, SOUND)[BASE], norms.numpy(), atol=1e-5)
+
+
+def test_a_chosen_head_is_that_of_the_layer_that_is_shown(model):
+    with model.opened(model.encode(tiny_omni.stimulus()), QUESTION, BASE) as reader:
+        module = model.decoder.attention_layers[-1]
+
+        def cut(heads, at):
+            kept = torch.ones(model.heads)
+            kept[1] = 0.0 if at is module else 1.0
+            return heads * kept[:, None]
+
+        _, expected = put_out(model, reader, cut)
+        plan = Heads(strength=0.0, chosen=((model.layers - 1, 1),)).plan(reader)
+        torch.testing.assert_close(reader.read(plan.asks)[1], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_many_frames_are_thinned_and_told(name, model):

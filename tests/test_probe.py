@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from models.interventions import Cut, Exit, Look
 from models.interventions.cut import EVERYTHING, REGION
 from models.interventions.reading import Reader
 from models.omni import Kind, McGurkError, TokenMap
-from models.probe import PROBE, paused, recording, steering
+from models.probe import PROBE, paused, recording, scores, steering
 
 LENGTH, STEPS = 23, 4
 
@@ -101,6 +102,26 @@ def test_nothing_of_size_t_by_t_is_kept(ids):
     kept = [row for layer in recorder.passes for row in layer]
     assert len(kept) == 3 * STEPS and max(row.numel() for row in kept) == 2 * 4 * (LENGTH + STEPS - 1)
     assert all(row.untyped_storage().nbytes() == row.numel() * 4 for row in kept)  # no view into something larger
+
+
+def test_a_row_copies_no_keys_for_the_heads_that_share_them():
+    """At 13,000 tokens of a 7B model the copies cost more than the answer itself."""
+
+    class Largest(TorchDispatchMode):
+        made = 0
+
+        def __torch_dispatch__(self, of, types, given=(), named=None):
+            result = of(*given, **(named or {}))
+            if isinstance(result, torch.Tensor):
+                self.made = max(self.made, result.untyped_storage().nbytes())
+            return result
+
+    query, key = torch.randn(1, 12, 1, 16), torch.randn(1, 2, 500, 16).bfloat16()
+    with Largest() as largest:
+        found = scores(query, key, None, 0.25, 0, 1)
+    assert largest.made == 2 * 500 * 16 * 4  # the keys in float32
+    expected = query.double() @ key.double().repeat_interleave(6, 1).transpose(-1, -2) * 0.25
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_only_the_named_layers_are_recorded_and_only_inside(ids):

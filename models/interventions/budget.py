@@ -70,8 +70,10 @@ class Budget(Intervention):
 
         def touch(cache):
             for layer, gone in dropped.items():
-                here = cache.layers[layer]
-                here.keys, here.values = merged(here.keys, here.values, gone[: here.keys.shape[2]])
+                for module in reader.modules(layer):
+                    if module.layer_idx < len(cache.layers):  # the last layers of some models read others' keys
+                        here = cache.layers[module.layer_idx]
+                        here.keys, here.values = merged(here.keys, here.values, gone[: here.keys.shape[2]])
 
         layers = tuple(range(reader.layers))
         notes = (f"{count} of {len(at)} keys of the {self.kind} stay in each layer.",)

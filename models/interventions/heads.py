@@ -6,6 +6,8 @@ the prompt's last position; without: the modality's tokens are gone. A head that
 `strength`, in all rows, layer by layer: what is measured in a layer has the layers below reinforced already. The choice
 is made once, at the prompt, and kept for the answer; one measured for another clip would lose most of the effect.
 moved() is the map of all heads; with `chosen` heads nothing is measured, and strength 0 cuts them.
+Where a layer stands for several (the sliding ones before a full one), each has heads, measurement and factors of its
+own; map and chosen heads are those of the layer that is shown.
 """
 
 from __future__ import annotations
@@ -62,14 +64,14 @@ class Heads(Intervention):
             return Plan(Asks(reader.attention, outputs=dict.fromkeys(layers, self._own(reader))), layers=layers)
         layers = chosen_layers(self.layers, reader.layers) if self.layers else published(reader.layers)
         gone, _ = outputs(reader.less({self.kind}))
-        factors: dict[int, Any] = {}
+        factors: dict[Any, Any] = {}  # of each module
         last = len(reader.tokens) - 1
 
-        def louder(output, start, layer):
+        def louder(output, start, layer, module):
             if start <= last < start + output.shape[1]:
-                found = sensitive(output[:, last - start].float(), gone[layer])
-                factors[layer] = 1 + (self.strength - 1) * found
-            return output * factors[layer][:, None, :, None].to(output.dtype)
+                found = sensitive(output[:, last - start].float(), gone[module])
+                factors[module] = 1 + (self.strength - 1) * found
+            return output * factors[module][:, None, :, None].to(output.dtype)
 
         asks = Asks(reader.attention, outputs=dict.fromkeys(layers, louder))
         return Plan(asks, layers=layers, passes=1)
@@ -79,8 +81,9 @@ class Heads(Intervention):
             if not (0 <= layer < reader.layers and 0 <= head < reader.heads):
                 raise McGurkError(f"There is no head {head} in layer {layer}: see the grid.")
 
-        def scaled(output, start, layer):
-            output[:, :, [head for at, head in self.chosen if at == layer]] *= self.strength
+        def scaled(output, start, layer, module):
+            if module is reader.modules(layer)[-1]:
+                output[:, :, [head for at, head in self.chosen if at == layer]] *= self.strength
             return output
 
         return scaled
@@ -103,13 +106,13 @@ def _outlying(values):
 
 
 def outputs(reader: Reader):
-    """(layer -> outputs of its heads at the prompt's last position, rows x heads x width; logits after it)."""
+    """(attention module -> its heads' outputs at the prompt's last position, rows x heads x width; logits after it)."""
     from models.asks import Asks
 
     last, found = len(reader.tokens) - 1, {}
 
-    def watch(output, start, layer):
-        found[layer] = output[:, last - start].float().clone()
+    def watch(output, start, layer, module):
+        found[module] = output[:, last - start].float().clone()
         return output
 
     asks = Asks(reader.attention, outputs=dict.fromkeys(range(reader.layers), watch), first=last)
@@ -119,13 +122,14 @@ def outputs(reader: Reader):
 def moved(
     model: OmniModel, encoded: Any, question: str, kind: str, adapters: Iterable[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """{adapter: float32, layers x heads}: VHD of every head, nothing reinforced. Raises McGurkError."""
+    """{adapter: float32, layers x heads}: VHD of every head shown, nothing reinforced. Raises McGurkError."""
     import torch
 
     found = {}
     for adapter in adapters or model.adapters:
         with model.opened(encoded, question, adapter) as reader:
             (present, _), (gone, _) = outputs(reader), outputs(reader.less({kind}))
-        norms = [(present[layer] - gone[layer])[0].norm(dim=-1) for layer in range(model.layers)]
+            shown = [reader.modules(layer)[-1] for layer in range(model.layers)]
+        norms = [(present[module] - gone[module])[0].norm(dim=-1) for module in shown]
         found[adapter] = torch.stack(norms).cpu().numpy()
     return found

@@ -43,12 +43,13 @@ class Plan:
 class Reader(ABC):
     """One prompt in front of one adapter: what an intervention may ask of a backend before the answer.
 
-    attention, blocks: the attention modules and the decoder layers of the language model, in order.
+    attention, blocks: the attention modules and the decoder layers of the language model, in order; a tuple of modules
+    counts as one layer.
     """
 
     model: str
     tokens: TokenMap
-    attention: Sequence[nn.Module]
+    attention: Sequence[nn.Module | tuple[nn.Module, ...]]
     blocks: Sequence[nn.Module]
     heads: int
 
@@ -76,6 +77,11 @@ class Reader(ABC):
     @property
     def layers(self) -> int:
         return len(self.attention)
+
+    def modules(self, layer: int) -> tuple[nn.Module, ...]:
+        """The attention modules that a layer stands for; the last one's weights are shown."""
+        group = self.attention[layer]
+        return group if isinstance(group, tuple) else (group,)
 
     @property
     def next_position(self) -> float:
