@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from demo import conflicts, questions
+from demo import conflicts, perception, questions
+from demo.bench import fine
+from demo.bench.alone import recognised
 from demo.bench.conditions import CLIP, CONDITIONS, EFFECT_CONDITIONS, Condition, Scene
 from demo.bench.material import Material
 from demo.bench.measures import implicit_alignment
@@ -25,7 +27,7 @@ from demo.clips import Clip
 from demo.conflicts import Conflict
 from demo.maps import shares
 from demo.questions import ABSTAIN, BOTH, OTHER, PICTURE, SOUND, TEXT, Question
-from demo.vocabulary import VOCABULARY, names_in, plain
+from demo.vocabulary import VOCABULARY, plain
 from models.everyday import normal
 from models.interventions import Cut
 from models.interventions.cut import EVERYTHING, REGION
@@ -46,6 +48,7 @@ class Posed:
     conflict: Conflict
     question: Question
     truth: str  # the right answer, as it is offered
+    made: fine.Made | None = None  # where the clip is made for a question of its own
 
 
 def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulus], labels_only: bool = False) -> Posed:
@@ -59,6 +62,8 @@ def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulu
     clip = material.clip(case.item)
     other = material.clip(case.other) if case.other else None
     conflict = condition.conflict(Scene(clip, other, case.claim, case.seed))
+    if condition.made:
+        return _made(case, clip, other, conflict, options, material.names if labels_only else None)
     same = (case.item, case.other, conflict, case.seed)
     if same not in made:
         made.clear()
@@ -78,6 +83,18 @@ def pose(case: Case, material: Material, options: int, made: dict[tuple, Stimulu
     return Posed(case, stimulus, judged, conflict, question, truth)
 
 
+def _made(
+    case: Case, clip: Clip, other: Clip | None, conflict: Conflict, options: int, names: Sequence[str] | None
+) -> Posed:
+    """A clip that is made for its question."""
+    made = fine.MAKERS[CONDITIONS[case.condition].made](clip, other, case.seed)
+    offered, truth = made.options, made.truth
+    if not made.question:
+        offered, truth = _options(case, made.stimulus, None, options, names), _truth(case.ask, made.stimulus)
+    question = questions.question(case.ask, offered, own=made.question)
+    return Posed(case, made.stimulus, made.stimulus, conflict, question, truth, made)
+
+
 def ask(
     posed: Posed, encoded: Any, model: OmniModel, adapters: Sequence[str], *, attention: bool, classes: dict
 ) -> dict[str, Any]:
@@ -93,15 +110,22 @@ def ask(
     return {
         **_what(posed),
         "receipt": _received(first.receipt),
-        "perceived": {
-            sense: recognised(first.perceived.get(sense, ()), question.options, classes) for sense in (PICTURE, SOUND)
-        },
+        "perceived": _alone(posed, model, first, classes),
         "hidden_tokens": len(steering.region) if steering else 0,
         "answers": {
             adapter: read_answer(answer, posed) | _alignment(model, encoded, posed, adapter, attention)
             for adapter, answer in given.items()
         },
     }
+
+
+def _alone(posed: Posed, model: OmniModel, answer: Answer, classes: dict) -> dict[str, str | None]:
+    """The option that each encoder alone would choose."""
+    if posed.made and posed.made.question:
+        seen = posed.made.encoder_alone(lambda part: perception.of(model.encode(part)), classes)
+        return {SENSES[posed.case.ask]: seen}
+    options = posed.question.options
+    return {sense: recognised(answer.perceived.get(sense, ()), options, classes) for sense in (PICTURE, SOUND)}
 
 
 def _alignment(model: OmniModel, encoded: Any, posed: Posed, adapter: str, wanted: bool) -> dict[str, Any]:
@@ -125,24 +149,6 @@ def unasked(case: Case, reason: str) -> dict[str, Any]:
             "other": case.other.id if case.other else None, "skipped": " ".join(reason.split())}  # fmt: skip
 
 
-def recognised(
-    perceived: Sequence[tuple[str, float]], options: Sequence[str], classes: dict[str, frozenset[str]]
-) -> str | None:
-    """The option that an encoder alone would choose: that of its best class which belongs to one; None if none does.
-
-    perceived: (class name, score), best first. classes: encoder class names by label, where known; else a class belongs
-    to the option that its name says.
-    """
-    for name, _score in perceived:
-        said = names_in(name, tuple(option for option in options if option != ABSTAIN))
-        for option in options:
-            if option != ABSTAIN and (
-                name.lower() in classes.get(option, ()) or option in said or name.lower() == option
-            ):
-                return option
-    return None
-
-
 def packed(numbers: np.ndarray) -> str:
     """A float array as text: little-endian float16 in base64, so that a sample stays one short line."""
     return base64.b64encode(np.ascontiguousarray(numbers, "<f2").tobytes()).decode()
@@ -156,7 +162,8 @@ def unpacked(text: str, shape: Sequence[int]) -> np.ndarray:
 def _what(posed: Posed) -> dict[str, Any]:
     case, stimulus = posed.case, posed.stimulus
     default = Conflict()
-    changed = {f.name: getattr(posed.conflict, f.name) for f in fields(Conflict)}
+    given = {f.name: getattr(posed.conflict, f.name) for f in fields(Conflict)}
+    changed = {name: value for name, value in given.items() if value != getattr(default, name)}
     return {
         "key": case.key,
         "pool": case.pool,
@@ -165,7 +172,7 @@ def _what(posed: Posed) -> dict[str, Any]:
         "ask": case.ask,
         "clip": case.item.id,
         "other": case.other.id if case.other else None,
-        "conflict": {name: value for name, value in changed.items() if value != getattr(default, name)},
+        **({} if posed.made else {"conflict": changed}),
         "seed": case.seed,
         "label": case.item.label,
         "swapped_in": case.other.label if case.other else None,
@@ -225,8 +232,17 @@ def read_answer(answer: Answer, posed: Posed) -> dict[str, Any]:
     """What an answer says, whether it is right and whom it followed, as plain values; attention where there is some."""
     question, judged = posed.question, posed.judged
     together = posed.case.other is None
-    right = is_right(question, answer.text, judged, posed.truth, together)
+    own = posed.made is not None and bool(posed.made.question)
+
+    def holds(text: str) -> bool:
+        if own:
+            return fine.chosen(text, question.options) == posed.truth
+        return is_right(question, text, judged, posed.truth, together)
+
+    right = holds(answer.text)
     whom = questions.followed(question, answer.text, posed.stimulus)
+    if own:
+        whom = SENSES[question.kind] if right else OTHER
     if posed.case.question:  # unlabelled clips: as with our own match question, the right answer took both into account
         whom = BOTH if right else OTHER
     choice = max(answer.options, key=answer.options.get) if answer.options else None
@@ -235,7 +251,7 @@ def read_answer(answer: Answer, posed: Posed) -> dict[str, Any]:
         "correct": right,
         "followed": whom,
         "choice": choice,
-        "choice_correct": choice is not None and is_right(question, choice, judged, posed.truth, together),
+        "choice_correct": choice is not None and holds(choice),
         "probabilities": [round(answer.options[option], DIGITS) for option in question.options if answer.options],
         "receipt": digest(answer.receipt),
         "adapter_sha256": answer.receipt.adapter_sha256,

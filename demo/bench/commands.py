@@ -17,16 +17,16 @@ from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
-INTERVENTIONS, CURVES, ALIKE, KEEP = "interventions", "curves", "alike", "keep"
+INTERVENTIONS, CURVES, ALIKE, KEEP, FINE = "interventions", "curves", "alike", "keep", "fine"
 
-TASKS = "instead of a run: report RUN..., pointing, speed, load, interventions, curves, alike, keep RUN..."
+TASKS = "instead of a run: report RUN..., pointing, speed, load, fine, interventions, curves, alike, keep RUN..."
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
-    `load` sends visitors to a running application, `interventions` tries every method without training, `curves` what
-    is lost layer by layer and head by head, `alike` finds clips that the encoders can hardly tell apart, `keep RUN...`
-    ships what interventions and curves found with the model."""
+    `load` sends visitors to a running application, `fine` asks where, when and how many, `interventions` tries every
+    method without training, `curves` what is lost layer by layer and head by head, `alike` finds clips that encoders
+    can hardly tell apart, `keep RUN...` ships what interventions and curves found with the model."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
@@ -78,6 +78,9 @@ def run_bench(given: argparse.Namespace) -> None:
         _time(given)
     elif given.task == [LOAD]:
         _load(given)
+    elif given.task == [FINE]:
+        given.conditions = FINE
+        _run(given)
     elif given.task == [INTERVENTIONS]:
         _try(given)
     elif given.task == [CURVES]:
@@ -87,7 +90,9 @@ def run_bench(given: argparse.Namespace) -> None:
     elif given.task[0] == KEEP:
         _keep(given.task[1:])
     else:
-        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {INTERVENTIONS}, {CURVES}, {ALIKE} or {KEEP} RUN..."
+        known = (
+            f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {FINE}, {INTERVENTIONS}, {CURVES}, {ALIKE} or {KEEP} RUN..."
+        )
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
 
@@ -123,6 +128,8 @@ def _run(given: argparse.Namespace) -> None:
         print(f"{last.done} of {last.total} questions are answered; the tables are written once all shards are done.")
         return
     print(report.markdown(last.tables))
+    if beside := report.fine(last.tables):
+        print("\n" + beside)
     print(f"\n{Path(given.out) / 'report.html'}", file=sys.stderr)
 
 

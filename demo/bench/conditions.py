@@ -48,6 +48,7 @@ class Condition:
     source: str = ""  # the benchmark it follows
     offered: bool = True  # whether options are offered
     own_questions: bool = False  # asked only where the clips bring their own questions
+    made: str = ""  # how the clip is made for a question of its own, see fine.MAKERS; the conflict says what it needs
 
 
 def _always(**what) -> Callable[[Scene], Conflict]:
@@ -118,6 +119,7 @@ MMA, OURS = "MMA-Bench, arXiv 2511.22826", "this project"
 WORDS_OR_VISION, OMNIBENCH = "Words or Vision, arXiv 2503.02199", "OmniBench, arXiv 2409.15272"
 AVH, VIDEO_MME, MMSTAR = "AVHBench, arXiv 2410.18325", "Video-MME, arXiv 2405.21075", "MMStar, arXiv 2403.20330"
 WORDS = (Kind.QUESTION, Kind.INJECTED)
+EMMA = "after EMMA, arXiv 2309.04041"
 LONG_TOKENS, LONG_CHARACTERS = 2_000, 10_000
 
 CONDITIONS: dict[str, Condition] = {
@@ -226,6 +228,21 @@ CONDITIONS: dict[str, Condition] = {
             for share in (25, 50, 75)
         ),
         *(
+            Condition(name, title, _always(), asks=(ask,), made=name, source=EMMA)
+            for name, title, ask in (
+                ("quarter", "in which quarter is it?", "see"),
+                ("corner", "in a quarter of a grey picture: what is it?", "see"),
+                ("count", "a sound one to four times: how many?", "hear"),
+            )
+        ),
+        *(
+            Condition(name, title, _swap(), asks=("hear",), swaps=ALWAYS, made=name, source=EMMA)
+            for name, title in (
+                ("first", "two sounds: which comes first?"),
+                ("louder", "two sounds at once: which is louder?"),
+            )
+        ),
+        *(
             Condition(f"avh_{name}", title, _always(), asks=("match",), source=AVH, own_questions=True)
             for name, title in (
                 ("audio", "AVHBench: video-driven audio hallucination"),
@@ -240,6 +257,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "quality": ("aligned", "swap", "caption", "long", "black", "no_picture", "silence", "no_sound"),
     "mma": ("aligned", "swap", "caption", "characters", "black", "no_sound"),
     "avh": tuple(id for id, condition in CONDITIONS.items() if condition.own_questions),
+    "fine": tuple(id for id, condition in CONDITIONS.items() if condition.made),
     "all": tuple(id for id, condition in CONDITIONS.items() if not condition.own_questions),
 }
 EFFECT_CONDITIONS = ("aligned", "swap")  # where visual and audio questions are compared inside the model

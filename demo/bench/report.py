@@ -133,6 +133,18 @@ def markdown(run: Tables) -> str:
     return "\n\n".join(_pool_markdown(run, pool) for pool in dict.fromkeys(row.pool for row in run.rows))
 
 
+def fine(run: Tables) -> str:
+    """Questions that clips were made for, what a guess and the encoder alone get right beside them; "" without any."""
+    known = {(m.pool, m.detail, m.name): m for m in run.measures if m.name in ("chance", "encoder alone")}
+    made = [row for row in run.rows if (row.pool, row.title, "chance") in known]
+    lines = ["| question | concepts | chance | encoder alone | adapter | right |", "|---|---|---:|---:|---|---:|"]
+    for row in made:
+        guess, alone = (known[row.pool, row.title, name] for name in ("chance", "encoder alone"))
+        beside = f"{100 * guess.value:.0f} | {_percent(round(alone.value * alone.n), alone.n)}"
+        lines.append(f"| {row.title} | {row.pool} | {beside} | {row.adapter} | {_accuracy(row)} |")
+    return "\n".join(lines) if made else ""
+
+
 def _pool_markdown(run: Tables, pool: str) -> str:
     here = [row for row in run.rows if row.pool == pool]
     heads = list(dict.fromkeys((row.ask, row.adapter) for row in here))

@@ -16,6 +16,7 @@ from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, verdict
 from demo.vocabulary import names_in
 from models.omni import ALIGNED, BASE
 
+SENSE = {"see": PICTURE, "hear": SOUND}
 FOLLOWED = (PICTURE, SOUND, TEXT, BOTH, ABSTAINED, OTHER)
 ASKED_MISSING, OTHER_MISSING = "asked_missing", "other_missing"
 WITHOUT = {"see": ("black", "no_picture"), "hear": ("silence", "no_sound")}  # conditions that lack what is asked for
@@ -219,10 +220,24 @@ def _perception(view: _View) -> list[Measure]:
     perception is the encoder's best class that belongs to an option, cognition is the free-text answer.
     """
     made = []
+    for condition in (condition for condition in CONDITIONS.values() if condition.made):
+        for ask in condition.asks:
+            made += _fine(view, view.of(condition.id, ask), SENSE[ask], condition.title)
     for condition in ("aligned", "swap"):
         for ask, sense in (("see", PICTURE), ("hear", SOUND)):
             made += _perceived(view, view.of(condition, ask), sense, f"{CONDITIONS[condition].title}, {ask}")
     return made
+
+
+def _fine(view: _View, samples: list[Sample], sense: str, detail: str) -> list[Measure]:
+    """Of questions that a clip was made for: what a guess and the encoder alone get right."""
+    if not samples:
+        return []
+    guess = sum(1 / len(sample["options"]) for sample in samples) / len(samples)
+    right = view.proportion(
+        "encoder alone", detail, samples, lambda sample: sample["perceived"][sense] == sample["truth"]
+    )
+    return [view.number("chance", detail, guess, len(samples)), right]
 
 
 def _perceived(view: _View, samples: list[Sample], sense: str, detail: str) -> list[Measure]:

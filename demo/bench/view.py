@@ -266,15 +266,33 @@ def gallery_folder() -> str:
 def table(samples: Sequence[dict[str, Any]]) -> tuple[Line, ...]:
     """Samples as the lines of a table, questions and adapters across, in the order of the conditions."""
     lines: dict[tuple[str, str], Line] = {}
+    beside = _beside(samples)
     for row in tables.rows(samples):
         abstained = row.condition == tables.OTHER_MISSING
         count = row.followed[tables.ABSTAINED] if abstained else row.right
         low, high = measures.wilson(count, row.n)
-        title = row.title + ": wrongly abstains" * abstained + ": abstains" * (row.condition == tables.ASKED_MISSING)
+        title = (
+            row.title
+            + beside.get((row.pool, row.title), "")
+            + ": wrongly abstains" * abstained
+            + ": abstains" * (row.condition == tables.ASKED_MISSING)
+        )
         line = lines.setdefault((row.pool, row.condition), Line(row.pool, title, {}))
         key = f"{row.pool}|{row.condition}|{row.ask}"
         line.cells[row.ask, row.adapter] = Cell(key, row.adapter, count / row.n, low, high, row.n, abstained)
     return tuple(lines.values())
+
+
+def _beside(samples: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """(pool, title of a condition) -> what a guess and the encoder alone get right, where clips are made for it."""
+    made = [sample for sample in samples if (c := CONDITIONS.get(sample["condition"])) and c.made]
+    said: dict[tuple[str, str], str] = {}
+    found = {(m.pool, m.detail, m.name): m.value for m in tables.all_measures(made)}
+    for (pool, title, name), value in found.items():
+        if name == "chance":
+            alone = found[pool, title, "encoder alone"]
+            said[pool, title] = f" (chance {100 * value:.0f} %, encoder alone {100 * alone:.0f} %)"
+    return said
 
 
 def _conditions_of(condition: str, ask: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demo.bench import asking
+from demo.bench import alone, asking
 from demo.bench.material import open_material
 from demo.bench.sampling import cases
 from demo.questions import question
@@ -62,10 +62,10 @@ def test_match_is_right_when_it_says_whether_they_agree():
 
 def test_an_encoder_alone_chooses_the_option_of_its_best_class_that_belongs_to_one():
     classes = {"dog": frozenset({"beagle"})}
-    assert asking.recognised([("tench", 0.9), ("beagle", 0.1)], OPTIONS, classes) == "dog"
-    assert asking.recognised([("Raindrop", 0.9), ("Rain", 0.5)], OPTIONS, {}) == "rain"
-    assert asking.recognised([("tench", 0.9)], OPTIONS, classes) is None
-    assert asking.recognised([], OPTIONS, classes) is None
+    assert alone.recognised([("tench", 0.9), ("beagle", 0.1)], OPTIONS, classes) == "dog"
+    assert alone.recognised([("Raindrop", 0.9), ("Rain", 0.5)], OPTIONS, {}) == "rain"
+    assert alone.recognised([("tench", 0.9)], OPTIONS, classes) is None
+    assert alone.recognised([], OPTIONS, classes) is None
 
 
 def test_packed_arrays_come_back():
