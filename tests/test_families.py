@@ -102,6 +102,18 @@ def test_gemma_is_fed_and_attended_as_the_library_does_it(name, model, shown):
             torch.testing.assert_close(caught[step], told.attentions[step][layer][:, :, -1].float(), atol=1e-4, rtol=0)
 
 
+def test_the_gist_is_the_mean_of_what_is_fed_whatever_is_asked(model):
+    stimulus = tiny_omni.stimulus()
+    encoded = model.encode(stimulus)
+    prompt = model.layout.prompt(encoded.media, QUESTION)
+    fed = model.feed(prompt, encoded).embeddings[0].float().detach().numpy()
+    for sense, kind in (("picture", Kind.VIDEO), ("sound", Kind.AUDIO)):
+        mean = np.mean([fed[at] for at, one in enumerate(prompt.tokens.kinds) if one == kind], axis=0)
+        np.testing.assert_allclose(model.gist(encoded)[sense], mean, atol=1e-5)
+    deaf = model.gist(model.encode(tiny_omni.stimulus(seconds=None)))
+    assert set(deaf) == {"picture"} and np.allclose(deaf["picture"], model.gist(encoded)["picture"], atol=1e-4)
+
+
 def test_options_are_scored_in_one_pass_as_one_by_one(model):
     stimulus = tiny_omni.stimulus()
     together = model.ask(stimulus, QUESTION, OPTIONS, max_new_tokens=2)[BASE]

@@ -1,6 +1,7 @@
 """`mini` as a whole: fed what the TokenMap says, answering with both adapters, refusing what is broken."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -242,6 +243,15 @@ def test_hidden_states_are_those_of_the_prompt_under_each_adapter(mini, stimulus
     aligned, _ = mini.hidden_states(encoded, HEAR, ALIGNED)
     assert base.shape == (mini.layers, len(tokens), 576)
     assert np.isfinite(base).all() and not np.allclose(base, aligned)
+
+
+@pytest.mark.mini
+def test_the_gist_of_a_sense_is_its_own(mini, stimulus):
+    both = mini.gist(mini.encode(stimulus))
+    alone = mini.gist(mini.encode(replace(stimulus, waveform=None)))
+    assert set(both) == {"picture", "sound"} and set(alone) == {"picture"}
+    assert both["picture"].shape == both["sound"].shape == (576,)
+    np.testing.assert_array_equal(alone["picture"], both["picture"])
 
 
 @pytest.mark.mini
