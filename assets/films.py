@@ -52,31 +52,31 @@ FILMS: tuple[Recipe, ...] = (
         heard_also=("flute", "wind instrument"),
     ),
     film(
-        "talk", "Man talking", "person talking", psychopy("demos/coder/stimuli/jwpIntro.mp4"), 0.0, 5.6,
+        "talk", "Talking man", "person talking", psychopy("demos/coder/stimuli/jwpIntro.mp4"), 0.0, 5.6,
         size=(640, 480), fps=30, focus=0.3, heard_as=("Speech",), **TALKING,
     ),
     film(
-        "talk_close", "Man talking up close", "person talking", psychopy("tests/data/testMovie.mp4"), 0.0, 7.6,
+        "talk_close", "Talking face", "person talking", psychopy("tests/data/testMovie.mp4"), 0.0, 7.6,
         size=(352, 288), focus=0.3, heard_as=("Speech",), **TALKING,
     ),
     film(
-        "lecture", "Physics lecture", "person talking", PHYSICS, 12.0, 8.0,
+        "lecture", "Lecture", "person talking", PHYSICS, 12.0, 8.0,
         size=(320, 240), fps=15, focus=0.3, heard_as=("Speech",), **LECTURE,
     ),
     film(
-        "smash", "Ball smashing glass", "ball", PHYSICS, 66.5, 5.2, size=(320, 240), fps=15, focus=0.3, poster=0.38,
+        "smash", "Breaking glass", "ball", PHYSICS, 66.5, 5.2, size=(320, 240), fps=15, focus=0.3, poster=0.38,
         heard="breaking glass", heard_as=("Glass", "Shatter", "Smash, crash", "Breaking"),
         seen_also=("pendulum", "man", "teacher", "glass"),
         heard_also=("glass", "smash", "crash", "bang", "explosion", "speech", "man"),
     ),
     film(
-        "launch", "Rocket launch", "rocket", LAUNCH, 0.0, 8.0, size=(640, 360), fps=24,
+        "launch", "Rocket", "rocket", LAUNCH, 0.0, 8.0, size=(640, 360), fps=24,
         seen_as=("missile", "space shuttle"),
         seen_also=("rocket launch", "spaceship", "launch pad"),
         heard_also=("rocket launch", "roar", "engine", "speech", "person talking"),
     ),
     film(
-        "coin", "Coin on a table", "coin", COIN, 0.0, 8.0, size=(568, 320), fps=30,
+        "coin", "Coin", "coin", COIN, 0.0, 8.0, size=(568, 320), fps=30,
         heard_as=("Coin (dropping)",), seen_also=("pen", "money"),
         heard_also=("tapping", "knock", "rubbing", "scraping", "wood"),
     ),

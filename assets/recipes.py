@@ -104,7 +104,7 @@ RECIPES: tuple[Recipe, ...] = (
         seen_also=("stream", "forest"), heard_also=("stream", "water"),
     ),
     Recipe(
-        "cat", "Meowing kitten", "cat",
+        "cat", "Kitten", "cat",
         erase("kitten.webp", "GalgenTX", "CC-BY-2.0"), Photo(Move(View(0.5, 0.45, 1.0), View(0.5, 0.5, 0.7))),
         farm("cat.ogg"), Call((0.3, 3.2)),
         ("tabby cat", "tiger cat", "Egyptian Mau", "Persian cat"), ("Cat", "Meow"),
@@ -131,7 +131,7 @@ RECIPES: tuple[Recipe, ...] = (
         seen_also=("raindrop", "drop of water", "water"),
     ),
     Recipe(
-        "insect", "Bee on a flower", "bee",
+        "insect", "Bee", "bee",
         Source("palapeli-data", "usr/share/palapeli/collection/european-honey-bee.jpg",
                "John Severns (Wikimedia Commons)", "public domain"),
         Photo(Move(View(0.5, 0.45, 1.0), View(0.4, 0.42, 0.78))),
@@ -210,7 +210,7 @@ RECIPES: tuple[Recipe, ...] = (
         farm("pig.ogg"), Stretch(), ("pig", "wild boar"), ("Pig", "Oink"), seconds=5.5, size=SMALL,
     ),
     Recipe(
-        "songbird", "Singing bird", "bird",
+        "songbird", "Bird", "bird",
         erase("kingfisher.webp", "Frank-2.0", "CC0-1.0"), Photo(Move(View(0.5, 0.5, 1.0), View(0.45, 0.42, 0.75))),
         pomodoro("birds.ogg"), Stretch(1.0),
         ("jacamar", "indigo bunting"), ("Bird", "Bird vocalization, bird call, bird song", "Chirp, tweet"),
