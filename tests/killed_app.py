@@ -1,4 +1,4 @@
-"""The whole application as work that is killed: one visitor after the other asks, plays, exports and brings clips.
+"""The whole application as work that is killed: visitors ask, play, bring clips, export and save, one after the other.
 
 Knows what visitors do and what they must get. Does not know when it is killed, see tests/kills.py.
 
@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from demo import clips, files
+from demo import bundle, clips, files
 from demo.bench.visiting import Front, Visitor
 from tests.serving import NAMES, stand_in_gallery
 
@@ -73,7 +74,7 @@ def expected(n: int) -> list[str]:
     """What visit `n` must get: base believes the picture, aligned the asked sense, a film is an mp4."""
     seen, heard = _pair(n)
     return {"_asks": [seen, heard], "_plays": [seen, heard, "film"], "_exports": [seen, "film"],
-            "_brings": [seen, heard]}[VISITS[n % len(VISITS)].__name__]  # fmt: skip
+            "_brings": [seen, heard], "_saves": [seen, heard]}[VISITS[n % len(VISITS)].__name__]  # fmt: skip
 
 
 def _asks(visitor: Visitor, seen: str, heard: str) -> list[str]:
@@ -93,13 +94,24 @@ def _exports(visitor: Visitor, seen: str, heard: str) -> list[str]:
     return [seen, _film(visitor.fetch(file["path"]))]
 
 
+def _saves(visitor: Visitor, seen: str, heard: str) -> list[str]:
+    """What is true of the situation by the file that it was saved as."""
+    reply = visitor.touch("save", values={"clip": seen, "sound": "swap", "other": heard, "ask": "see"})
+    sent = visitor.client.get(f"{visitor.api}/file={reply.shown['saved']['path']}").raise_for_status()
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch, "saved.mcgurk")
+        file.write_bytes(sent.content)
+        saved = bundle.read(file, Path(scratch, "clip.mp4"))
+    return [saved.seen, saved.heard]
+
+
 def _brings(visitor: Visitor, seen: str, heard: str) -> list[str]:
     file = visitor.upload(clips.gallery_clip(seen).path)
     value = visitor.call("ask", question="hear", clip_file=file, sound="swap", other=heard).value
     return [value[adapter]["answer"] for adapter in ("base", "aligned")]
 
 
-VISITS: tuple[Callable[[Visitor, str, str], list[str]], ...] = (_asks, _plays, _brings, _exports)
+VISITS: tuple[Callable[[Visitor, str, str], list[str]], ...] = (_asks, _plays, _brings, _exports, _saves)
 
 
 def _film(size: int) -> str:
