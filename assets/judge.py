@@ -21,7 +21,7 @@ from models.mini.encoders import (
     AUDIOSET_CLASSES,
     FRAME_SIZE,
     IMAGENET_CLASSES,
-    EfficientNetLite0,
+    EfficientNetLite2,
     YAMNet,
     sound_patches,
 )
@@ -40,10 +40,10 @@ class Verdict:
 
 @torch.inference_mode()
 def seen(path: Path, right: tuple[str, ...]) -> Verdict:
-    """EfficientNet-Lite0 on two frames a second, softmax averaged over the frames. `right`: ImageNet class names."""
+    """EfficientNet-Lite2 on two frames a second, softmax averaged over the frames. `right`: ImageNet class names."""
     frames = read_clip(path, fps=2.0).frames
     square = np.stack([cv2.resize(f, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA) for f in frames])
-    encoder = _encoder(EfficientNetLite0, "efficientnet_lite0")
+    encoder = _encoder(EfficientNetLite2, "efficientnet_lite2")
     maps = encoder(torch.from_numpy(square).permute(0, 3, 1, 2))
     return _verdict(encoder.logits(maps.mean((1, 2))).softmax(-1).mean(0), IMAGENET_CLASSES, right)
 

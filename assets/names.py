@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.curriculum import plain
 from models.everyday import TABLE, normal
 from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
+from models.naming import plain
 
 WORDNET = Path("/usr/share/wordnet/data.noun")
 HERE = Path(__file__).parent

@@ -217,15 +217,6 @@ RECIPES: tuple[Recipe, ...] = (
         seen_also=("kingfisher", "songbird"), heard_also=("songbird", "birdsong"),
     ),
     Recipe(
-        "drum", "Drums", "drum",
-        gcompris("explore_world_music", "africa.webp", "Kenneth Ritchards (Wikimedia Commons)", "public domain",
-                 "music/"),
-        Photo(Move(View(0.5, 0.5, 1.0), View(0.5, 0.62, 0.7))),
-        gcompris("explore_world_music", "africa.ogg", "Michi Henning (Wikimedia Commons)", "CC0-1.0", "music/"),
-        Stretch(2.0), ("drum",), ("Drum", "Percussion"), size=SMALL,
-        seen_also=("drummer",),
-    ),
-    Recipe(
         "electric_guitar", "Electric guitar", "electric guitar",
         gcompris("explore_world_music", "america.webp", "Tom Harpel (Wikimedia Commons)", "CC-BY-2.0", "music/"),
         Photo(Move(View(0.6, 0.6, 0.8), View(0.8, 0.62, 0.5))),

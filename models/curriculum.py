@@ -9,63 +9,32 @@ only: no features, no tokens, no model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from models import wording
-from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
+from models.everyday import normal, synonyms
+from models.naming import NAMES, PEOPLE, SHUFFLED_NAMES, everyday, is_said, unfair
 from models.prose import paragraph
 
-# Never shown in training, neither picture nor sound nor name; measured in a table of their own.
-HELD_OUT = frozenset({
-    "accordion", "harp", "trombone", "chainsaw", "typewriter", "frog", "owl", "pig", "train", "vacuum cleaner",
-})  # fmt: skip
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
 SHUFFLED = 0.4  # share of lessons with shuffled names
 CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.3  # share of lessons whose names come from the encoders' class lists
 HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
-SITUATIONS = {"swap": 0.54, "agree": 0.26, "missing": 0.20}  # shares of the aligned course
-MATCHING = {"agree": 0.50, "swap": 0.24}  # share of them that ask whether sound and picture match: as many yes as no
+SITUATIONS = {"swap": 0.48, "agree": 0.34, "missing": 0.18}  # shares of the aligned course
+MATCHING = {"agree": 0.40, "swap": 0.28}  # share of them that ask whether sound and picture match: as many yes as no
 LONG_SHARE = 0.08  # of the aligned course's groups that have a long text
 LONG_TEXT = (60, 700)  # words of irrelevant text, drawn log-uniformly
 # Of the aligned course's lessons, the share whose questions stand as far behind the clip as if a long text lay
 # between, and how far in positions, log-uniformly: distance without its cost (PoSE, Zhu et al., arXiv 2309.10400).
 GAP_SHARE, GAP = 0.35, (100, 3000)
+CAPTIONED = {"base": 0.2, "aligned": 0.3}  # share of the lessons whose picture is a captioned photograph
+SOUNDING = 0.4  # of base's: the share with a sound of what their captions name, so that both agree
+EVERYDAY = 0.35  # share of lessons in which a thing goes by another name: a synonym, a wider or an everyday word
+RENAMED = 0.4  # share of lessons with shuffled names in which the answer is another way to say what the top class bears
 SINGLE = {"": 0.56, "picture": 0.10, "sound": 0.34}  # of the base course: both, or one alone; sounds are harder
-
-
-def plain(name: str) -> str:
-    """A class name as it is said in a lesson: its first synonym, without what stands in brackets."""
-    return name.split(",")[0].split("(")[0].strip().lower()
-
-
-NAMES = tuple(
-    dict.fromkeys(
-        name
-        for name in map(plain, (*IMAGENET_CLASSES, *AUDIOSET_CLASSES))
-        if not any(held in name for held in HELD_OUT)
-    )
-)  # open vocabulary for distractors
-
-
-def coined(count: int, seed: int = 0) -> tuple[str, ...]:
-    """Names nobody has met: two words put side by side, or the head of one joined to the tail of another."""
-    rng = np.random.default_rng([seed, 13])
-    words = sorted({word for name in NAMES for word in name.split() if word.isalpha() and len(word) > 4})
-    made: dict[str, None] = {}
-    while len(made) < count:
-        head, tail = (str(word) for word in rng.choice(words, 2))
-        name = f"{head} {tail}" if rng.random() < 0.3 else head[: rng.integers(2, 6)] + tail[-rng.integers(2, 6) :]
-        if not any(held in name for held in HELD_OUT):
-            made[name] = None
-    return tuple(made)
-
-
-# What a class may be called in a lesson with shuffled names. Coined ones are told in several pieces that never stood
-# together, so naming has to be copying, whatever the name.
-SHUFFLED_NAMES = tuple(dict.fromkeys((*NAMES, *coined(3000))))
 
 
 @dataclass(frozen=True)
@@ -83,7 +52,8 @@ class Lesson:
     """One clip and the questions asked about it.
 
     picture, sound: index of an item, BLANK, or None (left out of the prompt).
-    picture_name, sound_name: what the item is called here. shuffled: every class bears a random name.
+    picture_name, sound_name: what the item is called here. shuffled: every class bears a random name, the top one
+    picture_word or sound_word.
     """
 
     picture: int | None
@@ -97,6 +67,8 @@ class Lesson:
     gap: int  # positions left out between the clip (and its prefix) and the questions
     branches: tuple[Branch, ...]
     seed: int
+    picture_word: str | None = None
+    sound_word: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,23 +79,38 @@ class Catalogue:
     sounds: dict[str, list[int]]
     clear: frozenset[int] = field(default_factory=frozenset)  # items whose top class is unmistakable
     class_names: dict[int, str] = field(default_factory=dict)  # what the encoder's own class list calls an item
+    # captioned photographs: the names each may be asked by, and all that its captions say
+    captioned: dict[int, tuple[tuple[str, ...], frozenset[str]]] = field(default_factory=dict)
 
     @property
     def concepts(self) -> list[str]:
         return sorted(set(self.pictures) & set(self.sounds))
 
 
+@dataclass(frozen=True)
+class Thing:
+    """What is seen or heard in a lesson: its item, what it is plainly called, what it is called in options."""
+
+    item: int | None
+    main: str | None  # answers a free question; None: nothing is there
+    name: str | None  # stands among the options
+    word: str | None = None  # in a lesson with shuffled names: what the top class bears
+    said: frozenset[str] = frozenset()  # of a captioned photograph: what else may be true of it
+
+
 class Course:
     """An endless, seeded course: lesson i is the same whenever it is asked for."""
 
     def __init__(self, course: str, catalogue: Catalogue, seed: int = 0, shuffled: float = SHUFFLED, branches: int = 4,
-                 group: int = 4, reasoned: bool = True):  # fmt: skip
+                 group: int = 4, reasoned: bool = True, everyday: float = EVERYDAY):  # fmt: skip
         """reasoned: whether sound and picture match is answered after both are named, which small models need."""
-        self.reasoned = reasoned
+        self.reasoned, self.everyday = reasoned, everyday
         self.course, self.catalogue, self.seed = course, catalogue, seed
         self.shuffled, self.branches, self.group = shuffled, branches, group
         if course not in ("base", "aligned"):
             raise ValueError(f"no course {course!r}: base or aligned")
+        self._photographs = sorted(catalogue.captioned)
+        self._sounding = {concept: shown for concept in catalogue.concepts if (shown := self._showing(concept))}
 
     def lesson(self, i: int) -> Lesson:
         """Lesson i. Lessons of one group (a batch) have the same number of frames, so little is padding."""
@@ -131,12 +118,40 @@ class Course:
         shared = np.random.default_rng([self.seed, i // self.group, 7])
         frames = int(shared.choice(FRAME_COUNTS, p=FRAME_ODDS))
         long_text = self.course == "aligned" and shared.random() < LONG_SHARE
-        shuffled = bool(self.catalogue.clear) and rng.random() < self.shuffled
+        captioned = bool(self._photographs) and rng.random() < CAPTIONED[self.course]
+        shuffled = not captioned and bool(self.catalogue.clear) and rng.random() < self.shuffled
         return (
-            self._base(rng, i, frames, shuffled)
+            self._base(rng, i, frames, shuffled, captioned)
             if self.course == "base"
-            else self._aligned(rng, i, frames, shuffled, long_text)
+            else self._aligned(rng, i, frames, shuffled, captioned, long_text)
         )
+
+    def _showing(self, concept: str) -> list[tuple[int, str]]:
+        """The captioned photographs that show what makes a sound, each with the word that says so."""
+        meant = set(map(normal, (concept, concept.split()[-1], *synonyms(concept)))) - {"keyboard"}  # of either kind
+        return [
+            (item, name) for item in self._photographs for name in self.catalogue.captioned[item][0]
+            if normal(name) in meant
+        ]  # fmt: skip
+
+    def _sounding_photograph(self, rng) -> tuple[Thing, int]:
+        """A captioned photograph under the name of something in it, and a sound of that."""
+        concept = str(rng.choice(list(self._sounding)))
+        item, word = self._sounding[concept][int(rng.integers(len(self._sounding[concept])))]
+        name = everyday(word, rng) if rng.random() < self.everyday else word
+        thing = Thing(item, word, name, said=self.catalogue.captioned[item][1])
+        return thing, int(rng.choice(self.catalogue.sounds[concept]))
+
+    def _photograph(self, rng) -> Thing:
+        """A captioned photograph: asked by any of its names, plainly called by the one most captions have.
+
+        Whom it shows is what it is called only where nothing else is to be seen: "piano", not "girl".
+        """
+        item = int(rng.choice(self._photographs))
+        names, said = self.catalogue.captioned[item]
+        name = names[0] if rng.random() < 0.4 else str(rng.choice(names))
+        main = next((word for word in names if not word.endswith("ing") and normal(word) not in PEOPLE), names[0])
+        return Thing(item, main, name, said=said)
 
     def _pick(self, rng, pool: dict[str, list[int]], concept: str | None, shuffled: bool) -> tuple[int, str]:
         """An item and the concept it belongs to."""
@@ -150,18 +165,54 @@ class Course:
             items = clear
         return int(rng.choice(items)), concept
 
-    def _distractors(self, rng, count: int, shuffled: bool, avoid: Sequence[str]) -> list[str]:
-        pool = SHUFFLED_NAMES if shuffled else NAMES if rng.random() < 0.3 else self.catalogue.concepts
-        names = [str(n) for n in rng.choice(pool, min(len(pool), count + len(avoid) + 4), replace=False)]
-        return [n for n in names if not any(n in a or a in n for a in avoid)][:count]
+    def _called(self, rng, item: int, concept: str, share: float) -> Thing:
+        """A labelled item under its concept's name, its class's (in `share` of the lessons) or an everyday one."""
+        main = self.catalogue.class_names.get(item, concept) if rng.random() < share else concept
+        return Thing(item, main, everyday(main, rng) if rng.random() < self.everyday else main)
 
-    def _options(self, rng, truths: Sequence[str], shuffled: bool, abstain: float, others: Sequence[str] = ()) -> list:
-        """Shuffled options: the truths, `others`, distractors; "none of the above" last with probability `abstain`."""
-        present = list(dict.fromkeys([*truths, *others]))
+    def _shuffled(self, rng, item: int) -> Thing:
+        """An item whose top class bears a random name, and the answer that name or another way to say it."""
+        if rng.random() < RENAMED:
+            word = str(rng.choice(NAMES))
+            name = everyday(word, rng, widest=0.1)
+        else:
+            word = name = str(rng.choice(SHUFFLED_NAMES))
+        return Thing(item, name, name, word)
+
+    def _distractors(self, rng, count: int, shuffled: bool, things: Sequence[Thing], avoid: Sequence[str]) -> list[str]:
+        """Names that are true of none of the things and mean nothing of `avoid`."""
+        draw = rng.random()
+        photographs = not shuffled and self._photographs and draw < 0.35
+        if photographs:
+            chosen = rng.choice(self._photographs, count + 6)
+            names = [str(rng.choice(self.catalogue.captioned[int(i)][0])) for i in chosen]
+        else:
+            pool = SHUFFLED_NAMES if shuffled else NAMES if draw < 0.65 else self.catalogue.concepts
+            wanted = min(len(pool), count + len(avoid) + 6)
+            names = [str(n) for n in rng.choice(pool, wanted, replace=False)]
+            if not shuffled and rng.random() < 0.5:
+                names = [everyday(n, rng) if rng.random() < self.everyday else n for n in names]
+        said = frozenset().union(*(thing.said for thing in things))
+        fair: list[str] = []
+        for name in names:
+            taken = [*avoid, *fair]
+            if not any(unfair(name, other) for other in taken) and not (said and is_said(name, said)):
+                fair.append(name)
+        return fair[:count]
+
+    def _options(self, rng, things: Sequence[Thing], shuffled: bool, abstain: float, others: Sequence[str] = (),
+                 left_out: str | None = None) -> list[str]:  # fmt: skip
+        """Options in random order: the things' names, `others`, distractors; to abstain last, with that probability.
+
+        left_out: a name that is true but not offered.
+        """
+        names = [thing.name for thing in things if thing.name and thing.name != left_out]
+        present = list(dict.fromkeys([*names, *others]))
         count = max(int(rng.integers(2, 13)) - len(present), 0 if len(present) > 1 else 1)
-        options = present + self._distractors(rng, count, shuffled, present)
+        taken = [*present, *(name for thing in things for name in (thing.main, left_out) if name)]
+        options = present + self._distractors(rng, count, shuffled, things, taken)
         rng.shuffle(options)
-        return options + ([wording.ABSTAIN] if rng.random() < abstain else [])
+        return options + ([wording.ABSTAIN] if rng.random() < abstain or len(options) < 2 else [])
 
     def _choice(self, rng, asked, truth, options, text="", tag="") -> Branch:
         """A question with options; the truth left out of them is answered with an abstention."""
@@ -174,122 +225,164 @@ class Course:
         nothing = wording.NOTHING_SEEN if asked == "see" else wording.NOTHING_HEARD
         return Branch(_with_text(rng, question, text), truth or nothing, asked, tag)
 
-    def _base(self, rng, i, frames, shuffled) -> Lesson:
-        picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
-        sound, _ = self._pick(rng, self.catalogue.sounds, concept, shuffled)
-        name = str(rng.choice(SHUFFLED_NAMES)) if shuffled else concept
+    def _listed(self, rng, asked, thing: Thing, things, shuffled, text, tag="agree") -> Branch:
+        """Options with the truth among them, now and then without it."""
+        if rng.random() < 0.07:
+            options = self._options(rng, things, shuffled, 1.0, left_out=thing.name)
+            return self._choice(rng, asked, thing.name, options, text, "unlisted")
+        return self._choice(rng, asked, thing.name, self._options(rng, things, shuffled, 0.65), text, tag)
+
+    def _base(self, rng, i, frames, shuffled, captioned) -> Lesson:
         single = str(rng.choice(list(SINGLE), p=list(SINGLE.values())))
-        if single and not shuffled and rng.random() < CLASS_NAMED_SINGLE:
-            name = self.catalogue.class_names.get(picture if single == "picture" else sound, name)
+        if captioned and self._sounding and rng.random() < SOUNDING:
+            thing, sound = self._sounding_photograph(rng)
+            picture, single = thing.item, ""
+        elif captioned:  # it has no sound of its own
+            single, thing = "picture", self._photograph(rng)
+            picture, sound = thing.item, None
+        else:
+            picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
+            sound, _ = self._pick(rng, self.catalogue.sounds, concept, shuffled)
+            alone = sound if single == "sound" else picture
+            share = CLASS_NAMED_SINGLE if single else 0.0
+            thing = self._shuffled(rng, alone) if shuffled else self._called(rng, alone, concept, share)
         branches = []
         for _ in range(self.branches):
             kinds = ["see"] if single == "picture" else ["hear"] if single == "sound" else ["see", "hear"]
             asked = str(rng.choice(kinds))
-            text = _claim(rng, name) if rng.random() < 0.1 else ""
+            text = _claim(rng, thing.name) if rng.random() < 0.1 else ""
             form = rng.random()
             if form < 0.12 and not single:
-                options = self._options(rng, [name], shuffled, 0.6)
-                branches.append(self._choice(rng, "clip", name, options, text, "agree"))
+                options = self._options(rng, [thing], shuffled, 0.6)
+                branches.append(self._choice(rng, "clip", thing.name, options, text, "agree"))
             elif form < 0.28:
-                branches.append(self._free(rng, asked, name, text, "free"))
+                branches.append(self._free(rng, asked, thing.main, text, "free"))
             elif form < 0.32 and not single:
-                branches.append(Branch(_with_text(rng, wording.BOTH[0], text), wording.sentence(name, name), "both",
-                                       "free"))  # fmt: skip
+                both = wording.sentence(thing.main, thing.main)
+                branches.append(Branch(_with_text(rng, wording.BOTH[0], text), both, "both", "free"))
             else:
-                branches.append(self._listed(rng, asked, name, shuffled, text))
+                branches.append(self._listed(rng, asked, thing, [thing], shuffled, text))
         return Lesson(
             None if single == "sound" else picture, None if single == "picture" else sound,
-            name, name, frames, int(rng.integers(1, 11)), shuffled, "", 0, tuple(branches), i,
+            thing.name, thing.name, frames, int(rng.integers(1, 11)), shuffled, "", 0, tuple(branches), i,
+            thing.word, thing.word,
         )  # fmt: skip
 
-    def _listed(self, rng, asked, name, shuffled, text, tag="agree") -> Branch:
-        """Options with the truth among them, now and then without it."""
-        options = self._options(rng, [name], shuffled, 0.65)
-        if options[-1] == wording.ABSTAIN and len(options) > 2 and rng.random() < 0.1:
-            options.remove(name)
-            tag = "unlisted"
-        return self._choice(rng, asked, name, options, text, tag)
-
-    def _aligned(self, rng, i, frames, shuffled, long_text) -> Lesson:
-        picture, seen = self._pick(rng, self.catalogue.pictures, None, shuffled)
+    def _aligned(self, rng, i, frames, shuffled, captioned, long_text) -> Lesson:
         situation = str(rng.choice(list(SITUATIONS), p=list(SITUATIONS.values())))
-        sound, heard = self._pick(rng, self.catalogue.sounds, seen if situation == "agree" else None, shuffled)
-        if not shuffled and situation != "agree" and heard == seen:
-            situation = "agree"
-        if shuffled:
-            seen, heard = (str(n) for n in rng.choice(SHUFFLED_NAMES, 2, replace=False))
-            heard = seen if situation == "agree" else heard
-        elif situation != "agree" and rng.random() < CLASS_NAMED:
-            seen = self.catalogue.class_names.get(picture, seen)
-            heard = self.catalogue.class_names.get(sound, heard)
-            situation = "agree" if seen == heard else situation
+        if captioned and situation == "agree" and self._sounding:
+            seen, sound = self._sounding_photograph(rng)
+            heard = replace(seen, item=sound)
+        elif captioned:
+            situation = "swap" if situation == "agree" else situation
+            seen, heard, situation = self._beside_photograph(rng, situation)
+        else:
+            seen, heard, situation = self._both(rng, shuffled, situation)
         if situation == "missing":
-            blank = BLANK if rng.random() < 0.5 else None
+            blank = Thing(BLANK if rng.random() < 0.5 else None, None, None)
             if rng.random() < 0.5:
-                picture, seen = blank, None
+                seen = blank
             else:
-                sound, heard = blank, None
+                heard = blank
         branches = self._paired(rng, seen, heard, shuffled, situation)
         while len(branches) < self.branches:
-            branches.append(self._extra(rng, seen, heard, shuffled, situation, (picture, sound)))
+            branches.append(self._extra(rng, seen, heard, shuffled, situation))
         prefix = paragraph(rng, int(np.exp(rng.uniform(*np.log(LONG_TEXT)))), NAMES) if long_text else ""
         gap = int(np.exp(rng.uniform(*np.log(GAP)))) if rng.random() < GAP_SHARE else 0
-        return Lesson(picture, sound, seen, heard, frames, int(rng.integers(1, 11)), shuffled, prefix, gap,
-                      tuple(branches[: self.branches]), i)  # fmt: skip
+        return Lesson(seen.item, heard.item, seen.name, heard.name, frames, int(rng.integers(1, 11)), shuffled, prefix,
+                      gap, tuple(branches[: self.branches]), i, seen.word, heard.word)  # fmt: skip
 
-    def _paired(self, rng, seen, heard, shuffled, situation) -> list[Branch]:
+    def _beside_photograph(self, rng, situation) -> tuple[Thing, Thing, str]:
+        """A captioned photograph with a sound that nothing in its captions makes."""
+        seen = self._photograph(rng)
+        while True:
+            sound, concept = self._pick(rng, self.catalogue.sounds, None, False)
+            heard = self._called(rng, sound, concept, CLASS_NAMED)
+            if not any(is_said(name, seen.said) for name in (concept, heard.main, heard.name)):
+                return seen, heard, situation
+
+    def _both(self, rng, shuffled, situation) -> tuple[Thing, Thing, str]:
+        """A picture and a sound; things that turn out to be the same agree."""
+        picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
+        sound, other = self._pick(rng, self.catalogue.sounds, concept if situation == "agree" else None, shuffled)
+        if shuffled:
+            seen = self._shuffled(rng, picture)
+            heard = self._shuffled(rng, sound)
+            while situation != "agree" and unfair(seen.name, heard.name):
+                heard = self._shuffled(rng, sound)
+            return seen, replace(seen, item=sound) if situation == "agree" else heard, situation
+        if situation != "agree" and concept == other:
+            situation = "agree"
+        share = CLASS_NAMED if situation != "agree" else 0.0
+        seen = self._called(rng, picture, concept, share)
+        if situation == "agree":
+            return seen, replace(seen, item=sound), situation
+        heard = self._called(rng, sound, other, share)
+        if unfair(seen.name, heard.name):  # a horn and a French horn, or both a musical instrument: plain names
+            seen, heard = Thing(picture, concept, concept), Thing(sound, other, other)
+        return seen, heard, situation
+
+    def _paired(self, rng, seen: Thing, heard: Thing, shuffled, situation) -> list[Branch]:
         """The paper's pair: what is seen and what is heard, with the same options and the same injected text."""
         text, claim, tag = self._injection(rng, seen, heard, shuffled)
-        truths = [t for t in (seen, heard) if t]
+        things = [seen, heard]
         others = [claim] if claim and rng.random() < 0.8 else []
+        left_out = None
         if situation == "missing":
-            options = self._options(rng, truths, shuffled, 1.0, others)
+            abstain = 1.0
         elif rng.random() < 0.85:
-            options = self._options(rng, truths, shuffled, 0.7, others)
+            abstain = 0.7
         else:  # only one of the two truths is offered: the other question's answer is to abstain
-            left_out = str(rng.choice(truths))
-            kept = [t for t in truths if t != left_out]
-            options = [o for o in self._options(rng, kept or ["thing"], shuffled, 1.0, others) if o != left_out]
+            abstain, left_out = 1.0, str(rng.choice([t.name for t in things]))
+            others = [other for other in others if other != left_out]
+        options = self._options(rng, things, shuffled, abstain, others, left_out)
         where = str(rng.choice(["before", "after"]))
         pair = []
-        for asked, truth in (("see", seen), ("hear", heard)):
+        for asked, thing in (("see", seen), ("hear", heard)):
             question = wording.with_options(str(rng.choice(QUESTIONS[asked])), options)
-            answer = truth if truth in options else wording.ABSTAIN
+            answer = thing.name if thing.name in options else wording.ABSTAIN
             pair.append(Branch(wording.join(question, text, where), answer, asked, f"{situation} {tag}".strip()))
         return pair
 
-    def _injection(self, rng, seen, heard, shuffled) -> tuple[str, str, str]:
+    def _injection(self, rng, seen: Thing, heard: Thing, shuffled) -> tuple[str, str, str]:
         """(text, what it claims, tag): nothing, a misleading or matching caption, or irrelevant text."""
+        names = [thing.name for thing in (seen, heard) if thing.name]
         draw = rng.random()
         if draw < 0.42:
             return "", "", ""
         if draw < 0.78:
-            wrong = [n for n in (seen, heard) if n] if rng.random() < 0.15 else []
-            claim = str(rng.choice(wrong)) if wrong else (self._distractors(rng, 1, shuffled, [
-                n for n in (seen, heard) if n]) or ["thing"])[0]  # fmt: skip
+            if names and rng.random() < 0.15:
+                claim = str(rng.choice(names))
+            else:
+                claim = (self._distractors(rng, 1, shuffled, (seen, heard), names) or ["thing"])[0]
             return _claim(rng, claim), claim, "caption"
-        if draw < 0.88 and (seen or heard):
-            claim = str(rng.choice([n for n in (seen, heard) if n]))
+        if draw < 0.88 and names:
+            claim = str(rng.choice(names))
             return _claim(rng, claim), claim, "caption"
         return paragraph(rng, int(rng.integers(8, 60)), NAMES), "", "text"
 
-    def _extra(self, rng, seen, heard, shuffled, situation, items) -> Branch:
+    def _extra(self, rng, seen: Thing, heard: Thing, shuffled, situation) -> Branch:
         text = self._injection(rng, seen, heard, shuffled)[0] if rng.random() < 0.25 else ""
         if rng.random() < MATCHING.get(situation, 0.0):
-            question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.7 else ())
-            said = (seen, heard)
-            if situation == "agree" and not shuffled and rng.random() < CLASS_NAMED:  # a tabby matches a cat
-                said = tuple(self.catalogue.class_names.get(i, name) for i, name in zip(items, said, strict=True))
-            plain_answer = wording.YES_NO[seen != heard]
-            answer = wording.judgement(*said, plain_answer) if self.reasoned else plain_answer
-            return Branch(_with_text(rng, question, text), answer, "match", "match")
-        asked, truth = ("hear", heard) if rng.random() < HEARING else ("see", seen)
+            return self._match(rng, seen, heard, situation, shuffled, text)
+        asked, thing = ("hear", heard) if rng.random() < HEARING else ("see", seen)
         form = rng.random()
         if form < 0.3:
-            return Branch(_with_text(rng, wording.BOTH[0], text), wording.sentence(seen, heard), "both", "free")
-        if form < 0.65 or truth is None:
-            return self._free(rng, asked, truth, text, f"{situation} free")
-        return self._listed(rng, asked, truth, shuffled, text, situation)
+            both = wording.sentence(seen.main, heard.main)
+            return Branch(_with_text(rng, wording.BOTH[0], text), both, "both", "free")
+        if form < 0.65 or thing.main is None:
+            return self._free(rng, asked, thing.main, text, f"{situation} free")
+        return self._listed(rng, asked, thing, (seen, heard), shuffled, text, situation)
+
+    def _match(self, rng, seen: Thing, heard: Thing, situation, shuffled, text) -> Branch:
+        """Whether sound and picture match; where they agree, now and then in two names: a tabby matches a cat."""
+        question = wording.with_options(wording.MATCH[0], wording.YES_NO if rng.random() < 0.7 else ())
+        said = (seen.main, heard.main)
+        if situation == "agree" and not shuffled and rng.random() < CLASS_NAMED:
+            said = tuple(self.catalogue.class_names.get(thing.item, thing.main) for thing in (seen, heard))
+        plain_answer = wording.YES_NO[situation != "agree"]
+        answer = wording.judgement(*said, plain_answer) if self.reasoned else plain_answer
+        return Branch(_with_text(rng, question, text), answer, "match", "match")
 
 
 QUESTIONS = {"see": wording.SEE, "hear": wording.HEAR, "clip": wording.CLIP}

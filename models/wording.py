@@ -54,12 +54,17 @@ def join(question: str, text: str, position: str) -> str:
 
 def article(name: str) -> str:
     """The name with its indefinite article; none for sounds and stuff that take none."""
-    if name in UNCOUNTABLE:
+    if name in UNCOUNTABLE or (name.endswith("ing") and name not in COUNTABLE):
         return name
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
 
 
-UNCOUNTABLE = frozenset({"rain", "speech", "fire", "fireworks", "ocean waves", "thunder", "wind", "music", "silence"})
+UNCOUNTABLE = frozenset({
+    "rain", "speech", "fire", "fireworks", "ocean waves", "thunder", "wind", "music", "silence", "people", "water",
+    "snow", "ice", "sand", "grass", "mud", "dirt", "food", "hair", "art", "archery", "basketball", "baseball",
+    "football", "hockey", "soccer", "tennis", "applause", "wood", "smoke", "drums", "cows", "waves",
+})  # fmt: skip
+COUNTABLE = frozenset({"building", "string", "ring", "king", "wing", "railing", "ceiling", "swing"})
 
 
 def sentence(seen: str | None, heard: str | None) -> str:

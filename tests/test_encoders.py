@@ -11,7 +11,7 @@ from models.mini.encoders import (
     MEL_LOW,
     PATCH_SECONDS,
     SAMPLE_RATE,
-    EfficientNetLite0,
+    EfficientNetLite2,
     YAMNet,
     log_mel,
     mel_filters,
@@ -32,7 +32,7 @@ def test_class_lists_have_their_published_lengths():
 
 
 def test_shapes_without_weights():
-    assert EfficientNetLite0()(torch.zeros(1, 3, 224, 224)).shape == (1, 7, 7, 1280)
+    assert EfficientNetLite2()(torch.zeros(1, 3, 260, 260)).shape == (1, 7, 7, 1280)
     assert YAMNet()(torch.zeros(2, 96, 64)).shape == (2, 3, 2, 1024)
 
 

@@ -43,7 +43,7 @@ def lessons(model, processor, *questions, gap: int = 0) -> MiniLessons:
     torch.manual_seed(1)
     features = Features(
         [Item(None, "dog", "image", "train", "a"), Item(None, "rain", "audio", "train", "b")],
-        {0: torch.randn(5, 7, 7, 1280).half()}, {1: torch.randn(2, 4, 3, 2, 1024).half()},
+        {0: torch.randn(5, 7, 7, 1280).half()}, {1: torch.randn(4, 4, 3, 2, 1024).half()},
         torch.zeros(6, 7, 7, 1280).half(), torch.zeros(6, 4, 3, 2, 1024).half(),
     )  # fmt: skip
     return MiniLessons(features, OneLesson(*questions, gap=gap), model, processor, 1, {})

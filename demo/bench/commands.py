@@ -11,22 +11,36 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from demo.bench import alike, curves, interventions, layerwise, load, measured, methods, pointing, report, store, timing
+from demo.bench import (
+    alike,
+    card,
+    curves,
+    interventions,
+    layerwise,
+    load,
+    measured,
+    methods,
+    pointing,
+    report,
+    store,
+    timing,
+)
 from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.running import QUESTIONS, Config, run, shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
-INTERVENTIONS, CURVES, ALIKE, KEEP, FINE = "interventions", "curves", "alike", "keep", "fine"
+INTERVENTIONS, CURVES, ALIKE, KEEP, FINE, CARD = "interventions", "curves", "alike", "keep", "fine", "card"
 
-TASKS = "instead of a run: report RUN..., pointing, speed, load, fine, interventions, curves, alike, keep RUN..."
+TASKS = "instead of a run: report, pointing, speed, load, fine, interventions, curves, alike, keep RUN..., card NAME RUN"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
     `load` sends visitors to a running application, `fine` asks where, when and how many, `interventions` tries every
     method without training, `curves` what is lost layer by layer and head by head, `alike` finds clips that encoders
-    can hardly tell apart, `keep RUN...` ships what interventions and curves found with the model."""
+    can hardly tell apart, `keep RUN...` ships what interventions and curves found with the model,
+    `card` a run's table with the weights of mini."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
@@ -72,6 +86,8 @@ def run_bench(given: argparse.Namespace) -> None:
         _run(given)
     elif given.task[0] == REPORT:
         _report(given.task[1:], given.out)
+    elif given.task[0] == CARD:
+        _card(given.task[1:])
     elif given.task == [POINTING]:
         _point(given)
     elif given.task == [SPEED]:
@@ -91,7 +107,8 @@ def run_bench(given: argparse.Namespace) -> None:
         _keep(given.task[1:])
     else:
         known = (
-            f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {FINE}, {INTERVENTIONS}, {CURVES}, {ALIKE} or {KEEP} RUN..."
+            f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {FINE}, {INTERVENTIONS}, {CURVES}, {ALIKE}, {KEEP} RUN... "
+            f"or {CARD} NAME RUN"
         )
         raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
 
@@ -149,6 +166,13 @@ def _report(runs: list[str], out: str | None) -> None:
         for name, content in report.files(found, configs).items():
             store.write_atomically(folder / name, content)
         print(folder / "report.html", file=sys.stderr)
+
+
+def _card(named: list[str]) -> None:
+    """Keep a run's tables in the card of mini."""
+    if len(named) != 2:
+        raise McGurkError(f"Say what the table is called and whose it is: bench {CARD} NAME RUN.")
+    print(card.keep(named[0], Path(named[1])))
 
 
 def _point(given: argparse.Namespace) -> None:

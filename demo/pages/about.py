@@ -72,7 +72,7 @@ sent elsewhere; the page loads no fonts or scripts from other places and counts 
 - The question and the conditions: *Some Modalities are More Equal Than Others: Decoding and Architecting Multimodal
   Integration in MLLMs* (MMA-Bench), [arXiv 2511.22826](https://arxiv.org/abs/2511.22826).
 - The effect: H. McGurk and J. MacDonald, *Hearing lips and seeing voices*, Nature 264 (1976).
-- The embedded model's parts: SmolLM2-135M-Instruct, EfficientNet-Lite0 (ImageNet), YAMNet (AudioSet), all
+- The embedded model's parts: SmolLM2-135M-Instruct, EfficientNet-Lite2 (ImageNet), YAMNet (AudioSet), all
   Apache-2.0.
 - Colours: M. Okabe and K. Ito, *Color Universal Design* (2008).
 """

@@ -26,7 +26,9 @@ from models.interventions import Intervention
 from models.interventions.streams import Streams, begin, described, likely
 from models.interventions.sweeping import swept
 from models.mini import checkpoint
-from models.mini.encoders import AUDIOSET_CLASSES, FRAME_SIZE, IMAGENET_CLASSES
+from models.mini.encoders import FRAME_SIZE
+from models.mini.modelling import HEARD_NAMES, SEEN_NAMES
+from models.mini.perceived import named
 from models.mini.processing import END, Prompt, reply
 from models.mini.reading import Encoded, MiniReader, earlier
 from models.omni import (
@@ -48,7 +50,6 @@ from models.probe import PROBE, Recorder, paused, recording
 
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
 READ = 8_000  # tokens whose keys and values are kept after an adapter has read them, 23 kB each
-PERCEIVED = 5  # classes reported of each encoder
 
 
 def fast_dtype(device: str | None = None) -> torch.dtype:
@@ -104,13 +105,13 @@ class Mini(OmniModel):
     def _see(self, pixels: np.ndarray) -> tuple[Tensor, list]:
         features = self.inner.vision(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
         share = self.inner.vision_distribution(features).flatten(0, 2).mean(0)
-        return self.inner.project_vision(features).to(self.dtype), _top(share, IMAGENET_CLASSES)
+        return self.inner.project_vision(features).to(self.dtype), named(share, SEEN_NAMES)
 
     def _hear(self, waveform: np.ndarray) -> tuple[Tensor, list]:
         patches = self.processor.patches(Stimulus(None, 1.0, waveform))
         features = self.inner.sound(torch.from_numpy(patches).to(self.device))
-        scores = self.inner.sound.logits(features).mean((1, 2)).sigmoid().mean(0)
-        return self.inner.project_sound(features).to(self.dtype), _top(scores, AUDIOSET_CLASSES)
+        share = self.inner.sound_distribution(features).flatten(0, 2).mean(0)
+        return self.inner.project_sound(features).to(self.dtype), named(share, HEARD_NAMES)
 
     @torch.inference_mode()
     def answer(
@@ -377,11 +378,6 @@ class Mini(OmniModel):
             raise McGurkError(
                 "The aligned adapter changes nothing: train it again with `python -m models.tune aligned`."
             )
-
-
-def _top(scores: Tensor, names: Sequence[str]) -> list[tuple[str, float]]:
-    best = scores.float().topk(PERCEIVED)
-    return [(names[i], round(s, 4)) for s, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
 
 
 def _kept(shelf: OrderedDict, key, make: Callable, most: int):

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, LlamaForCausalLM
 from models.mini.configuration import MiniConfig
 from models.mini.modelling import MiniForConditionalGeneration
 from models.mini.processing import MiniProcessor
+from models.mini.words import load_head
 from models.omni import ALIGNED, BASE, McGurkError
 from models.weights import fetch, sha256
 
@@ -36,7 +37,7 @@ def load_processor() -> MiniProcessor:
 
 def assemble(dtype: torch.dtype = torch.bfloat16, attention: str = "sdpa") -> MiniForConditionalGeneration:
     """The pretrained parts put together, projectors untrained; encoders in float32, the rest in `dtype`."""
-    llm, vision, sound = fetch("smollm2"), fetch("efficientnet_lite0"), fetch("yamnet")
+    llm, vision, sound = fetch("smollm2"), fetch("efficientnet_lite2"), fetch("yamnet")
     text_config = AutoConfig.from_pretrained(llm)
     small = MiniConfig(text_config=text_config.to_dict() | {"num_hidden_layers": 1})
     model = MiniForConditionalGeneration(small)
@@ -45,14 +46,15 @@ def assemble(dtype: torch.dtype = torch.bfloat16, attention: str = "sdpa") -> Mi
     model.config._attn_implementation = attention
     model.vision.load_state_dict(load_file(vision / "model.safetensors"))
     model.sound.load_state_dict(load_file(sound / "model.safetensors"))
+    model.words.load_state_dict(load_head().state_dict())
     model.vision_names, model.sound_names = model.vision_names.to(dtype), model.sound_names.to(dtype)
     model.learn_names(AutoTokenizer.from_pretrained(llm))
     return model.eval().requires_grad_(False)
 
 
 def projector_state(model) -> dict[str, torch.Tensor]:
-    """What base training adds to the pretrained parts: the two soft-word projectors and the sounds' prior."""
-    parts = ("vision_projector.", "sound_projector.", "sound_prior")
+    """What base training adds to the pretrained parts: the two soft-word projectors."""
+    parts = ("vision_projector.", "sound_projector.")
     return {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
 
 

@@ -1,6 +1,6 @@
-"""The two perception encoders of `mini`: EfficientNet-Lite0 for frames, YAMNet for sound.
+"""The two perception encoders of `mini`: EfficientNet-Lite2 for frames, YAMNet for sound.
 
-Knows how a 224 x 224 frame or a log-mel patch becomes a map of features and class logits. Does not
+Knows how a 260 x 260 frame or a log-mel patch becomes a map of features and class logits. Does not
 know where the weights come from (models/weights.py) or what a language model makes of the maps.
 """
 
@@ -19,8 +19,8 @@ from models.omni import SAMPLE_RATE
 IMAGENET_CLASSES = tuple((Path(__file__).parent / "imagenet_classes.txt").read_text().splitlines())  # 1,000
 AUDIOSET_CLASSES = tuple((Path(__file__).parent / "audioset_classes.txt").read_text().splitlines())  # 521
 
-FRAME_SIZE = 224  # pixels, both sides
-FRAME_GRID = 7  # feature map rows and columns: FRAME_SIZE / 32
+FRAME_SIZE = 260  # pixels, both sides
+FRAME_GRID = 7  # rows and columns of tokens; the feature map's 9 x 9 places are pooled to them
 VISION_FEATURES = 1280
 
 WINDOW = SAMPLE_RATE * 25 // 1000  # 400 samples, 25 ms
@@ -62,12 +62,12 @@ class InvertedResidual(nn.Module):
         return x + y if self.skips else y
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0, ImageNet-1k: frames to a 7 x 7 map of 1,280 features and 1,000 logits."""
+class EfficientNetLite2(nn.Module):
+    """EfficientNet-Lite2, ImageNet-1k: frames to a 7 x 7 map of 1,280 features and 1,000 logits."""
 
-    STAGES = (  # outputs, kernel, stride, expansion, repeats
-        (16, 3, 1, 1, 1), (24, 3, 2, 6, 2), (40, 5, 2, 6, 2), (80, 3, 2, 6, 3),
-        (112, 5, 1, 6, 3), (192, 5, 2, 6, 4), (320, 3, 1, 6, 1),
+    STAGES = (  # outputs, kernel, stride, expansion, repeats: Lite0's, 1.1 times as wide and 1.2 times as deep
+        (16, 3, 1, 1, 1), (24, 3, 2, 6, 3), (48, 5, 2, 6, 3), (88, 3, 2, 6, 4),
+        (120, 5, 1, 6, 4), (208, 5, 2, 6, 5), (352, 3, 1, 6, 1),
     )  # fmt: skip
 
     def __init__(self):
@@ -83,11 +83,11 @@ class EfficientNetLite0(nn.Module):
         self.classifier = nn.Linear(VISION_FEATURES, len(IMAGENET_CLASSES))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """N x 3 x 224 x 224 RGB in 0..255 -> N x 7 x 7 x 1280 features."""
+        """N x 3 x 260 x 260 RGB in 0..255 -> N x 7 x 7 x 1280 features."""
         dtype = self.stem.weight.dtype
         x = ((frames.to(torch.float32) - 127.0) / 128.0).to(dtype)
         x = F.relu6(self.head(self.blocks(F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last))))))
-        return x.permute(0, 2, 3, 1)
+        return F.adaptive_avg_pool2d(x, FRAME_GRID).permute(0, 2, 3, 1)
 
     def logits(self, features: Tensor) -> Tensor:
         """... x 1280 -> ... x 1000: the classifier, applied location by location."""
@@ -95,7 +95,7 @@ class EfficientNetLite0(nn.Module):
 
 
 def fold_efficientnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The published EfficientNet-Lite0 state dict -> EfficientNetLite0's, batch norms folded in (eps 1e-3)."""
+    """The published EfficientNet-Lite2 state dict -> EfficientNetLite2's, batch norms folded in (eps 1e-3)."""
     folded = {"classifier.weight": state["_fc.weight"], "classifier.bias": state["_fc.bias"]}
 
     def fold(target: str, conv: str, norm: str) -> None:
@@ -105,7 +105,7 @@ def fold_efficientnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
     fold("stem", "_conv_stem", "_bn0")
     fold("head", "_conv_head", "_bn1")
-    for i in range(sum(stage[-1] for stage in EfficientNetLite0.STAGES)):
+    for i in range(sum(stage[-1] for stage in EfficientNetLite2.STAGES)):
         block, new = f"_blocks.{i}", f"blocks.{i}"
         if f"{block}._expand_conv.weight" in state:
             fold(f"{new}.expand", f"{block}._expand_conv", f"{block}._bn0")

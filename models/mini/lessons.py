@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from models.align import Wanted
-from models.curriculum import BLANK, HELD_OUT, NAMES, SHUFFLED_NAMES, Catalogue, Course, Lesson, plain
-from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
-from models.mini.features import BLANKS, TAKES, VIEWS, Features
-from models.mini.modelling import MiniForConditionalGeneration
+from models.curriculum import BLANK, Catalogue, Course, Lesson
+from models.mini.features import BLANKS, CAPTIONED_VIEWS, TAKES, VIEWS, Features
+from models.mini.modelling import HEARD_NAMES, SEEN_NAMES, MiniForConditionalGeneration, spoken
 from models.mini.processing import CLOSING, MiniProcessor, Segment, opening, reply
+from models.naming import HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
 from models.omni import Kind
 
 IGNORED = -100  # label of a position whose token is not to be learnt
@@ -25,6 +25,8 @@ RESIDUAL_DROPPED = 0.2  # share of lessons read without the learned residual, so
 PASTED = 0.25  # share of frames that show the picture small on grey, beyond its turn among the views: learn where it is
 SURROUNDED = 0.5  # share of sounds that stand in a longer silence
 LONGEST_SILENCE = 10  # patches on either side, of 0.96 s
+TEMPERED, TEMPERATURES = 0.3, (0.7, 1.6)  # share of lessons whose distributions are sharpened or flattened, how far
+UNSURE = 0.08  # share of lessons in which the top class is left out of the distribution, as if nobody knew it
 GENERIC = frozenset({
     "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
     "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
@@ -38,7 +40,7 @@ class MiniLessons(Dataset):
     def __init__(self, features: Features, course: Course, model: MiniForConditionalGeneration,
                  processor: MiniProcessor, length: int, tops: dict[int, int]):  # fmt: skip
         self.features, self.course, self.processor, self.length, self.tops = features, course, processor, length, tops
-        self.names = model.name_embeddings(SHUFFLED_NAMES, processor.tokenizer).detach()
+        self.names = model.name_embeddings(list(map(spoken, SHUFFLED_NAMES)), processor.tokenizer).detach()
         self.number = {name: n for n, name in enumerate(SHUFFLED_NAMES)}
         self.vision_classes, self.sound_classes = len(model.vision_names), len(model.sound_names)
 
@@ -55,6 +57,7 @@ class MiniLessons(Dataset):
             media |= self._shuffled_names(lesson, rng)
         elif rng.random() < RESIDUAL_DROPPED:
             media["residual"] = False
+        media |= self._changes(lesson, rng)
         packed = self._pack(lesson, len(vision), len(sound))
         return {**packed, "vision": vision, "sound": sound, "media": media}
 
@@ -63,7 +66,10 @@ class MiniLessons(Dataset):
             return torch.zeros(0, 7, 7, 1280, dtype=torch.float16)
         if lesson.picture == BLANK:
             return self.features.black[int(rng.integers(BLANKS))].expand(lesson.frames, -1, -1, -1)
-        chosen = np.where(rng.random(lesson.frames) < PASTED, VIEWS - 1, rng.integers(0, VIEWS, lesson.frames))
+        if self.features.items[lesson.picture].captions:
+            chosen = rng.integers(0, CAPTIONED_VIEWS, lesson.frames)
+        else:
+            chosen = np.where(rng.random(lesson.frames) < PASTED, VIEWS - 1, rng.integers(0, VIEWS, lesson.frames))
         if rng.random() < 0.5:
             chosen[:] = chosen[0]  # a still camera
         return self.features.images[lesson.picture][torch.from_numpy(chosen)]
@@ -86,14 +92,26 @@ class MiniLessons(Dataset):
         """Every class bears a random name; the top class the one that the lesson's answers use."""
         media = {"residual": False}
         for key, item, name, classes in (
-            ("vision_names", lesson.picture, lesson.picture_name, self.vision_classes),
-            ("sound_names", lesson.sound, lesson.sound_name, self.sound_classes),
+            ("vision_names", lesson.picture, lesson.picture_word, self.vision_classes),
+            ("sound_names", lesson.sound, lesson.sound_word, self.sound_classes),
         ):
             named = rng.integers(0, len(SHUFFLED_NAMES), classes)
             if item is not None and item != BLANK and name is not None:
                 named[self.tops[item]] = self.number[name]
             media[key] = self.names[torch.from_numpy(named)]
         return media
+
+    def _changes(self, lesson: Lesson, rng) -> dict:
+        """What is changed in the distributions: now and then their temperature, or the top class is unknown."""
+        changes = {}
+        for key, item in (("seen", lesson.picture), ("heard", lesson.sound)):
+            changed = {}
+            if rng.random() < TEMPERED:
+                changed["temperature"] = float(np.exp(rng.uniform(*np.log(TEMPERATURES))))
+            if rng.random() < UNSURE and not lesson.shuffled and item in self.tops:
+                changed["without"] = (self.tops[item],)
+            changes[key] = changed
+        return changes
 
     def _pack(self, lesson: Lesson, frames: int, patches: int) -> dict:
         """Ids, labels, positions and branch (0: shared) of each place; key and last prompt place of each question."""
@@ -157,34 +175,36 @@ def wanted(inputs: dict, video_token: int, audio_token: int) -> Wanted:
     return Wanted(rows[there], queries[there], targets[there])
 
 
-def heard(features: Features) -> list[Tensor]:
-    """The recordings a course may be built on: of the training split, no held-out concept."""
-    taught = [i for i in features.sounds if features.items[i].split == "train"]
-    return [features.sounds[i] for i in taught if features.items[i].concept not in HELD_OUT]
-
-
 @torch.inference_mode()
 def catalogue(features: Features, model: MiniForConditionalGeneration, split: str, held_out: bool = False):
-    """(Catalogue, top class of each clear item) of one split; held-out concepts apart from the others."""
-    pictures, sounds, tops, class_names = {}, {}, {}, {}
-    vision_names, sound_names = map(_specific, (IMAGENET_CLASSES, AUDIOSET_CLASSES))
+    """(Catalogue, top class of each clear item) of one split; held-out concepts apart from the others.
+
+    Captioned photographs that name a held-out concept are in neither.
+    """
+    pictures, sounds, tops, class_names, captioned = {}, {}, {}, {}, {}
+    vision_names, sound_names = map(_specific, (SEEN_NAMES, HEARD_NAMES))
     for i, item in enumerate(features.items):
-        if item.split != split or (item.concept in HELD_OUT) != held_out:
+        if item.split != split or (i not in features.images and i not in features.sounds):
+            continue
+        if item.captions:
+            names, said = names_of(item.captions)
+            if names and not held_out and not any(held in item.captions.lower() for held in HELD_OUT):
+                captioned[i] = names, said
+            continue
+        if (item.concept in HELD_OUT) != held_out:
             continue
         if i in features.images:
             pictures.setdefault(item.concept, []).append(i)
-            share, names = model.vision_distribution(features.images[i].flatten(0, 2)).mean(0), vision_names
-        elif i in features.sounds:
-            sounds.setdefault(item.concept, []).append(i)
-            share, names = model.sound_distribution(features.sounds[i].flatten(0, 3)).mean(0), sound_names
+            share, names = model.vision_distribution(features.images[i][:1]).flatten(0, 2).mean(0), vision_names
         else:
-            continue
+            sounds.setdefault(item.concept, []).append(i)
+            share, names = model.sound_distribution(features.sounds[i][0]).flatten(0, 2).mean(0), sound_names
         if is_clear(share):
             tops[i] = int(share.argmax())
         specific = share * torch.tensor([name is not None for name in names])
         if is_clear(specific):
             class_names[i] = names[int(specific.argmax())]
-    return Catalogue(pictures, sounds, frozenset(tops), class_names), tops
+    return Catalogue(pictures, sounds, frozenset(tops), class_names, captioned), tops
 
 
 def is_clear(share: Tensor) -> bool:
@@ -193,7 +213,6 @@ def is_clear(share: Tensor) -> bool:
     return best > CLEAR_SHARE and best > CLEAR_MARGIN * second
 
 
-def _specific(classes: Sequence[str]) -> list[str | None]:
+def _specific(names: Sequence[str]) -> list[str | None]:
     """What each class is called in lessons; None for names too general, or held out."""
-    named = [plain(name) for name in classes]
-    return [name if name in NAMES and name not in GENERIC else None for name in named]
+    return [name if name in NAMES and name not in GENERIC else None for name in names]

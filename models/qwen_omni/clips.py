@@ -15,7 +15,8 @@ import imageio_ffmpeg
 import numpy as np
 import soundfile
 
-from models.curriculum import HELD_OUT, Catalogue
+from models.curriculum import Catalogue
+from models.naming import HELD_OUT
 from models.omni import SAMPLE_RATE, McGurkError
 
 SECONDS = 10.0  # of a clip, at most; the clips of the paper last 10 s

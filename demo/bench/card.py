@@ -1,0 +1,86 @@
+"""The numbers of a model card: tables of finished runs, kept beside the weights that they were measured with.
+
+Knows the tables of runs and the marked places in a text that show them. Does not know how anything was asked.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+from demo.bench import measures, store
+from demo.bench.tables import ASKED_MISSING, OTHER_MISSING
+from models.mini import checkpoint
+from models.omni import ALIGNED, BASE, McGurkError
+
+MEASURED = Path(checkpoint.__file__).parent / "measured"
+ROOT = Path(checkpoint.__file__).parents[2]
+CARDS = (ROOT / "README.md", Path(checkpoint.__file__).parent / "README.md")
+WEIGHTS = "weights.csv"  # which adapters the tables are about: adapter, sha256
+MARK = re.compile(r"<!-- measured: (\w+), ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
+SENSES = ("see", "hear")
+
+
+def keep(name: str, run: Path, folder: Path = MEASURED) -> Path:
+    """Keep a finished run's table, and its answers where it lists them, as the card's `name`; refill the cards.
+
+    Raises McGurkError if the run is not finished or was not made with the adapters that are there now.
+    """
+    if not name.isidentifier():
+        raise McGurkError(f"{name!r} is no name for a table: use letters, digits and underscores.")
+    if not (Path(run) / "table.csv").is_file():
+        raise McGurkError(f"{run} has no tables yet: let the run finish first.")
+    used = {
+        (adapter, answer["adapter_sha256"])
+        for sample in store.read_samples(Path(run)).values()
+        for adapter, answer in sample.get("answers", {}).items()
+    }
+    present = {(adapter, checkpoint.checksum(adapter)) for adapter in (BASE, ALIGNED)}
+    if used != present:
+        raise McGurkError(f"{run} was made with other adapters than the ones shipped now: run it again.")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(run) / "table.csv", folder / f"{name}.csv")
+    if (Path(run) / "answers.csv").is_file():
+        shutil.copy(Path(run) / "answers.csv", folder / f"{name}_answers.csv")
+    with open(folder / WEIGHTS, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([("adapter", "sha256"), *sorted(present)])
+    for card in CARDS:
+        card.write_text(filled(card.read_text("utf-8"), folder), "utf-8")
+    return folder / f"{name}.csv"
+
+
+def filled(text: str, folder: Path = MEASURED) -> str:
+    """A text whose marked places, `<!-- measured: quality, trained -->` to `<!-- end -->`, show the tables kept."""
+
+    def shown(mark: re.Match) -> str:
+        name, pool = mark.groups()
+        return f"<!-- measured: {name}, {pool} -->\n\n{table(folder / f'{name}.csv', pool)}\n\n<!-- end -->"
+
+    return MARK.sub(shown, text)
+
+
+def table(path: Path, pool: str) -> str:
+    """One pool of a kept table as markdown: right answers in %, with 95 % Wilson intervals, per condition."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["pool"] == pool]
+    cells = {(row["title"], row["question"], row["adapter"]): row for row in rows}
+    lines = ["| condition | see, base | see, aligned | hear, base | hear, aligned |", "|---|---:|---:|---:|---:|"]
+    for title in dict.fromkeys(row["title"] for row in rows if row["question"] in SENSES):
+        shown = [_cell(cells.get((title, ask, adapter))) for ask in SENSES for adapter in (BASE, ALIGNED)]
+        lines.append(f"| {title} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: dict[str, str] | None) -> str:
+    if row is None:
+        return "–"
+    n = int(row["n"])
+    if row["condition"] in (ASKED_MISSING, OTHER_MISSING):  # what is told of these is how often it abstains
+        share = float(row["followed_abstained"])
+        low, high = measures.wilson(round(share * n), n)
+    else:
+        share, low, high = (float(row[key]) for key in ("accuracy", "low", "high"))
+    return f"{100 * share:.1f} ({100 * low:.0f}–{100 * high:.0f}, n {n})"
