@@ -59,9 +59,9 @@ def test_a_run_with_other_adapters_is_not_kept(tmp_path):
 
 def test_a_marked_place_is_filled_and_the_rest_is_left_alone(tmp_path):
     (tmp_path / "few.csv").write_text(
-        "pool,condition,title,question,adapter,n,accuracy,low,high,followed_abstained\n"
-        "own clips,swap,sound swapped,see,base,4,0.2500,0.0456,0.6994,0\n"
-        "own clips,asked_missing,missing,see,aligned,10,0.9,0.6,1,0.5\n"
+        "pool,condition,title,question,adapter,n,right,low,high,followed_abstained\n"
+        "own clips,swap,sound swapped,see,base,4,1,0.0456,0.6994,0\n"
+        "own clips,asked_missing,missing,see,aligned,10,9,0.6,1,0.5\n"
     )
     text = "before\n<!-- measured: few, own clips -->\nold\n<!-- end -->\nafter"
     filled = card.filled(text, Path(tmp_path))

@@ -21,6 +21,7 @@ CARDS = (ROOT / "README.md", Path(checkpoint.__file__).parent / "README.md")
 WEIGHTS = "weights.csv"  # which adapters the tables are about: adapter, sha256
 MARK = re.compile(r"<!-- measured: (\w+), ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
 SENSES = ("see", "hear")
+PLAIN = {"aligned": "picture and sound agree"}  # titles that would be mistaken beside the adapters' names
 
 
 def keep(name: str, run: Path, folder: Path = MEASURED) -> Path:
@@ -70,7 +71,7 @@ def table(path: Path, pool: str) -> str:
     lines = ["| condition | see, base | see, aligned | hear, base | hear, aligned |", "|---|---:|---:|---:|---:|"]
     for title in dict.fromkeys(row["title"] for row in rows if row["question"] in SENSES):
         shown = [_cell(cells.get((title, ask, adapter))) for ask in SENSES for adapter in (BASE, ALIGNED)]
-        lines.append(f"| {title} | {' | '.join(shown)} |")
+        lines.append(f"| {PLAIN.get(title, title)} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
@@ -82,5 +83,5 @@ def _cell(row: dict[str, str] | None) -> str:
         share = float(row["followed_abstained"])
         low, high = measures.wilson(round(share * n), n)
     else:
-        share, low, high = (float(row[key]) for key in ("accuracy", "low", "high"))
+        share, low, high = int(row["right"]) / n, float(row["low"]), float(row["high"])
     return f"{100 * share:.1f} ({100 * low:.0f}–{100 * high:.0f}, n {n})"

@@ -32,7 +32,7 @@ from models.omni import McGurkError
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
 INTERVENTIONS, CURVES, ALIKE, KEEP, FINE, CARD = "interventions", "curves", "alike", "keep", "fine", "card"
 
-TASKS = "instead of a run: report, pointing, speed, load, fine, interventions, curves, alike, keep RUN..., card NAME RUN"
+TASKS = "instead of a run: report, pointing, speed, load, fine, interventions, curves, alike, keep RUNS, card NAME RUN"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -68,6 +68,7 @@ def _with_whole(logits: Tensor, places: tuple[int, ...]) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)  # made while answering, they serve training all the same
 def hierarchy() -> tuple[Tensor, Tensor, Tensor]:
     """(E ancestors, E descendants: class numbers, pair by pair; 521 bool: ambience, speech and music)."""
     with open(Path(__file__).parent / "audioset_parents.csv", newline="", encoding="utf-8") as file:
