@@ -37,7 +37,7 @@ OPTIONS = 8  # names to choose from, before "none of the above"
 EVERYBODY = ""  # the session whose films all others link to
 FAST = "mini", "fake"  # models quick enough to be asked again at every change of a card
 WORKED = (
-    ("cat", "electric_guitar"),
+    ("cat", "dog"),  # the kitten that barks
     ("dog", "cello"),
 )  # (clip, sound) to start with, first that is there
 

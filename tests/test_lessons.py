@@ -51,3 +51,13 @@ def test_mini_does_what_the_lessons_say(mini, tmp_path):
         situation = lab.prepare(lesson.state)
         *_, last = compare(mini, situation.stimulus, situation.question, attention=False)
         assert last.followed == {"base": lesson.base, "aligned": lesson.aligned}, lesson.title
+
+
+@pytest.mark.mini
+def test_the_worked_conflict_shows_the_effect(mini, tmp_path):
+    lab = Lab(mini, tmp_path)
+    situation = lab.prepare(lab.default())
+    *_, last = compare(mini, situation.stimulus, situation.question, attention=False)
+    assert last.followed == {"base": "picture", "aligned": "sound"}
+    for adapter, answer in last.answers.items():
+        assert max(answer.options.values()) > 0.8, f"{adapter} is unsure: {answer.options}"

@@ -28,7 +28,7 @@ __all__ = ["address", "chromium", "visit"]  # fixtures
 pytestmark = pytest.mark.browser
 LAPTOP = {"width": 1280, "height": 720}
 OWN, OTHER = (
-    ("cat", "electric_guitar") if REAL else ("rain", "dog")
+    ("cat", "trumpet") if REAL else ("rain", "dog")
 )  # whose file is uploaded, whose sound is swapped in
 TOAST = ".toast-body, [data-testid=toast-body]"
 
