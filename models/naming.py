@@ -25,6 +25,10 @@ SCENERY = frozenset({
     "hand", "hair", "shirt", "sand", "dirt", "park", "path", "sidewalk", "sign", "window", "jacket", "coat", "hat",
     "suit", "jersey", "dress", "leaf", "sun", "yard", "fence", "sitting", "walking", "leash", "running", "jumping",
 })  # fmt: skip  words that most captions mention by the way
+GENERIC = frozenset({  # classes too wide to be what a thing is called
+    "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
+    "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
+})  # fmt: skip
 PEOPLE = frozenset(map(normal, (
     "man", "woman", "boy", "girl", "child", "kid", "baby", "people", "person", "player", "rider", "crowd", "lady",
     "guy", "adult", "couple", "group", "skier", "musician",

@@ -17,7 +17,7 @@ from models.curriculum import BLANK, Catalogue, Course, Lesson
 from models.mini.features import BLANKS, CAPTIONED_VIEWS, TAKES, VIEWS, Features
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES, MiniForConditionalGeneration, spoken
 from models.mini.processing import CLOSING, MiniProcessor, Segment, opening, reply
-from models.naming import HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
+from models.naming import GENERIC, HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
 from models.omni import Kind
 
 IGNORED = -100  # label of a position whose token is not to be learnt
@@ -27,10 +27,6 @@ SURROUNDED = 0.5  # share of sounds that stand in a longer silence
 LONGEST_SILENCE = 10  # patches on either side, of 0.96 s
 TEMPERED, TEMPERATURES = 0.3, (0.7, 1.6)  # share of lessons whose distributions are sharpened or flattened, how far
 UNSURE = 0.08  # share of lessons in which the top class is left out of the distribution, as if nobody knew it
-GENERIC = frozenset({
-    "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
-    "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
-})  # fmt: skip
 CLEAR_SHARE, CLEAR_MARGIN = 0.12, 1.3  # a top class is unmistakable above this mean share, and this far ahead
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from models.everyday import basic
-from models.naming import unfair
+from models.naming import GENERIC, unfair
 
 NAMED = 8  # words reported, best first
+TOO_WIDE = GENERIC - {"music", "silence"}  # say nothing that a visitor could accept, such as "domestic animals"
 
 
 def named(share: Tensor, classes: tuple[str, ...]) -> list[tuple[str, float]]:
@@ -28,7 +29,7 @@ def named(share: Tensor, classes: tuple[str, ...]) -> list[tuple[str, float]]:
     for place in scores.argsort(descending=True).tolist():
         if len(found) == NAMED:
             break
-        if not any(unfair(words[place], other) for other, _ in found):
+        if words[place] not in TOO_WIDE and not any(unfair(words[place], other) for other, _ in found):
             found.append((words[place], round(float(scores[place]), 4)))
     return found
 
