@@ -2,6 +2,7 @@
 # make test   the same set-up plus what tests need, then all tests
 # make audit  known weaknesses and the licences of everything that is installed
 # make upgrade-check   the newest of everything in a scratch environment, and whether the application works with it
+# make space  what a Hugging Face Space installs, in a scratch environment with its Python, and whether it works with it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,12 +10,14 @@ export GRADIO_ANALYTICS_ENABLED := False
 
 AUDIT := build/audit
 UPGRADE := build/upgrade
+SPACE := build/space
+SPACE_PYTHON ?= python3.12
 # licences under which everything that is installed may be used and passed on; another one fails the audit
 LICENCES := Apache;MIT;BSD;ISC;Python Software Foundation;PSF;Mozilla Public License;MPL;HPND;Unlicense;Zlib;CC0;0BSD
 # tests that go through the whole application with the fake model: what an upgrade breaks first
 SMOKE := tests/test_doors.py tests/test_callers.py tests/test_api.py tests/test_session.py tests/test_files.py
 
-.PHONY: demo test weights lint audit upgrade-check clean
+.PHONY: demo test weights lint audit upgrade-check space clean
 
 demo: weights
 	$(BIN)/python app.py
@@ -45,6 +48,15 @@ upgrade-check:
 	@echo "Pins that are no longer the newest:"
 	@grep -ohE '^[A-Za-z0-9_.-]+==[^ ]+' requirements.txt tests/requirements.txt | sort | comm -23 - $(UPGRADE)/installed.txt
 	$(UPGRADE)/bin/python -m pytest -q $(SMOKE)
+
+space: $(VENV)/.app
+	rm -rf $(SPACE)
+	$(SPACE_PYTHON) -m venv $(SPACE)
+	$(BIN)/python -c "from demo.space_check import added; print(*added(), sep='\n')" > $(SPACE)/added.txt
+	$(SPACE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r $(SPACE)/added.txt
+	$(SPACE)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(SPACE)/bin/python -m compileall -q -f app.py assets demo docs models tests
+	$(SPACE)/bin/python -m pytest -q $(SMOKE)
 
 $(VENV)/.app: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""The command line: compose a clip, ask about one, list the models, run the bench.
+"""The command line: compose a clip, ask about one, list the models, run the bench, check for a Space.
 
 Knows arguments and how results are printed. Does not compute anything: it calls what the pages call.
 """
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from demo import conflicts, labelling, perception, questions
+from demo import conflicts, labelling, perception, questions, space_check
 from demo.bench import commands as bench
 from demo.clips import Clip, gallery, read_clip
 from demo.compare import Comparison, compare, to_json
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> Parser:
     """The parser of all commands; the chosen one's function is in `.run`."""
     top = Parser(prog="python -m demo", description="When sight, sound and text disagree, what does a model believe?")
-    commands = top.add_subparsers(metavar="compose|ask|label|models|bench", required=True)
+    commands = top.add_subparsers(metavar="compose|ask|label|models|bench|space-check", required=True)
 
     composing = commands.add_parser("compose", help="write the mp4 of a clip with a conflict")
     _add_conflict(composing)
@@ -85,6 +85,11 @@ def parser() -> Parser:
 
     listing = commands.add_parser("models", help="list the models, what they need and whether they can run here")
     listing.set_defaults(run=run_models)
+
+    hosting = commands.add_parser("space-check", help="what would fail on a Hugging Face Space, and how to mend it")
+    hosting.add_argument("folder", nargs="?", type=Path, default=space_check.PROJECT, metavar="FOLDER")
+    hosting.add_argument("--resolve", action="store_true", help="also ask pip what the Space asks (a minute, the net)")
+    hosting.set_defaults(run=run_space_check)
 
     bench.add_parser(commands)
     return top
@@ -134,6 +139,16 @@ def run_models(_given: argparse.Namespace) -> None:
         print(f"{entry.name:{NAME_WIDTH}} {entry.memory:5.1f} GB  {entry.description} (needs {entry.needs})")
         if obstacle := entry.obstacle():
             print(f"{'':{NAME_WIDTH}} can't run here: {obstacle}")
+
+
+def run_space_check(given: argparse.Namespace) -> None:
+    """Print what would fail on a Space, with the settings of this shell. Raises McGurkError if anything would."""
+    found = space_check.check(given.folder) + (space_check.resolve(given.folder) if given.resolve else [])
+    for finding in sorted(found, key=lambda finding: not finding.fails):
+        print(f"{'fails' if finding.fails else 'mind'}: {finding.what}\n{'':7}{finding.mend}")
+    if fatal := sum(finding.fails for finding in found):
+        raise McGurkError(f"{fatal} {'thing' if fatal == 1 else 'things'} would fail on a Space: see above.")
+    print("Nothing here fails on a Space.")
 
 
 def _add_conflict(to: argparse.ArgumentParser) -> None:

@@ -33,7 +33,6 @@ GET /lessons
 GET /lessons/
 GET /manifest.json
 GET /pwa_icon
-GET /pwa_icon/{size}
 GET /robots.txt
 GET /static/{path:path}
 GET /svelte/{path:path}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gradio as gr
 
 from demo.clips import GalleryClip, gallery
+from demo.space import space_id
 
 PROSE = """
 # About McGurk
@@ -77,11 +78,21 @@ sent elsewhere; the page loads no fonts or scripts from other places and counts 
 - Colours: M. Okabe and K. Ito, *Color Universal Design* (2008).
 """
 
+DUPLICATE = """
+## A Space of your own
+
+A copy under your account answers nobody but whom you let in, keeps no one waiting, and takes a model of your choice
+(`MCGURK_MODEL` in its settings).
+"""
+
 
 def build() -> None:
     """Lay out the page."""
     with gr.Column(elem_classes=["sheet", "prose"]):
         gr.Markdown(PROSE)
+        if space_id():
+            gr.Markdown(DUPLICATE)
+            gr.DuplicateButton("Duplicate this Space", variant="secondary", elem_id="duplicate")
         clips = gallery()
         if clips:
             gr.Markdown("## The clips")

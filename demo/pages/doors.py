@@ -24,7 +24,7 @@ UPLOAD = f"{API}/upload"
 OPEN: tuple[tuple[tuple[str, ...], str, str], ...] = (  # methods, pattern of the whole path, what needs it
     (READ, "/(bench|lessons|about|add)?/?", "the pages"),
     (READ, "/(config|theme\\.css|manifest\\.json|robots\\.txt|favicon\\.ico)/?", "a page's frame"),
-    (READ, f"/pwa_icon(/{NAME})?", "the icon on a phone"),
+    (READ, "/pwa_icon", "the icon on a phone"),
     (READ, "/(static|assets|svelte)/.+", "Gradio's own scripts, styles and fonts"),
     (READ, f"{API}/(theme\\.css|startup-events|app_id|login_check)/?", "a page's start"),
     (READ, f"{API}/info/?", "the description of the named endpoints"),

@@ -2,13 +2,16 @@
    Does not know what any of it means. */
 window.mcgurk = (() => {
   const find = (id) => document.getElementById(id);
-  const page = () => location.origin + location.pathname;
+  /* A Space shows this page in a frame and hands its own query on to it: links go to the Space. */
+  const space = () => document.querySelector('meta[name="mcgurk-space"]')?.content;
+  const page = () => space() || location.origin + location.pathname;
 
   /* The state in the address bar; keys of the host ("__theme") stay. */
   function address(query) {
     const kept = location.search.slice(1).split("&").filter((part) => part.startsWith("__"));
     const parts = [...kept, ...(query ? [query] : [])].join("&");
     history.replaceState(history.state, "", location.pathname + (parts ? "?" + parts : ""));
+    if (space() && window.parent !== window) window.parent.postMessage({ queryString: parts }, new URL(space()).origin);
   }
 
   async function copy(query) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import gradio as gr
 from demo.clips import GalleryClip, gallery
 from demo.draw import words
 from demo.pages.markup import data_uri
+from demo.space import space_page
 
 HERE = Path(__file__).parent
+ICON = HERE.parent.parent / "assets" / "icon.svg"  # of the tab, and of the page installed on a phone
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")  # none is fetched
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 NO_PICTURE = "linear-gradient(135deg, #39424e, #5a6675)"
@@ -26,9 +29,15 @@ def look() -> dict[str, Any]:
         )
         + words.CSS
         + thumbnails(gallery()),
-        "head": f"<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",
+        "head": f"{space()}<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",
+        "favicon_path": ICON,
         "footer_links": ["api", "settings"],
     }
+
+
+def space() -> str:
+    """Markup by which the script knows the Space whose frame it is in; "" where there is none."""
+    return f'<meta name="mcgurk-space" content="{escape(space_page())}">' if space_page() else ""
 
 
 def theme() -> gr.themes.Base:

@@ -1,0 +1,202 @@
+"""What is found before anything is sent to a Space, on small made projects with one fault each, and on this one."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from demo import space_check
+from demo.cli import main
+from demo.space import space_page
+from demo.space_check import PROJECT, check, resolve
+from models.omni import McGurkError
+
+README = """---
+title: Test
+emoji: 👂
+colorFrom: blue
+colorTo: yellow
+sdk: gradio
+sdk_version: 6.31.0
+app_file: app.py
+python_version: "3.12.12"
+short_description: A test
+---
+# Test
+"""
+PINS = "torch==2.13.0\ngradio==6.31.0\npydantic==2.12.5\n"
+GPU = "torchvision==0.28.0\nbitsandbytes==0.50.2\n"
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A folder that would make a Space, in a git checkout of its own."""
+    (tmp_path / "README.md").write_text(README)
+    (tmp_path / "requirements.txt").write_text(PINS)
+    (tmp_path / "requirements-gpu.txt").write_text("-r requirements.txt\n" + GPU)
+    (tmp_path / "app.py").write_text("print('here')\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    return tmp_path
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def fatal(folder: Path, **settings: str) -> list[str]:
+    return [f"{finding.what} {finding.mend}" for finding in check(folder, settings) if finding.fails]
+
+
+def minded(folder: Path, **settings: str) -> list[str]:
+    return [f"{finding.what} {finding.mend}" for finding in check(folder, settings) if not finding.fails]
+
+
+def test_this_project_would_make_a_space():
+    assert fatal(PROJECT) == []
+    assert check(PROJECT, {})[0].what.startswith("git would push") if (PROJECT / ".git").exists() else True
+
+
+def test_a_small_project_has_nothing_to_mend(project):
+    assert check(project, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "found"),
+    [
+        ("---\ntitle", "title", "does not begin with the block"),
+        ("sdk: gradio", "sdk: streamlit", "sdk is 'streamlit'"),
+        ("app_file: app.py", "app_file: main.py", "app_file main.py is not there"),
+        ('"3.12.12"', '"3.11"', "ZeroGPU has no Python 3.11"),
+        ('"3.12.12"', '"3.10.13"', "need more than Python 3.10.13"),
+        ('python_version: "3.12.12"\n', "", "ZeroGPU has no Python 3.10"),
+        ("A test", "A" * 61, "short_description has 61 characters"),
+        ("colorTo: yellow", "colorTo: orange", "colorTo is 'orange'"),
+        ("sdk_version: 6.31.0", "sdk_version: 6.30.0", "asks for gradio 6.30.0, requirements.txt for 6.31.0"),
+    ],
+)
+def test_what_the_readme_says_wrong_is_named(project, said, instead, found):
+    (project / "README.md").write_text(README.replace(said, instead))
+    named = fatal(project)
+    assert len(named) == 1 and found in named[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("-r requirements-gpu.txt", "a Space gets that one file and no other"),
+        ("./mine", "a Space gets that one file and no other"),
+        ("torch==2.14.0", "pins torch==2.14.0, and a Space installs torch<=2.13.0"),
+        ("uvicorn==0.13.0", "installs uvicorn>=0.14.0"),
+        ("what is this", "a line that is no package"),
+    ],
+)
+def test_packages_that_a_space_cannot_install_are_named(project, line, found):
+    name = line.partition("==")[0]
+    kept = [pin for pin in PINS.splitlines() if not pin.startswith(name + "==")]
+    (project / "requirements.txt").write_text("\n".join([*kept, line]))
+    named = fatal(project)
+    assert len(named) == 1 and found in named[0]
+
+
+def test_binaries_are_minded_and_fail_where_a_push_goes_to_a_space(project):
+    (project / "clip.mp4").write_bytes(b"\0" * 100)
+    (project / "notes.md").write_text("no binary")
+    (project / "long.csv").write_text("1,2\n" * 3_000_000)
+    (project / "unknown.mp4").write_bytes(b"\0")  # not in the checkout
+    git(project, "add", "clip.mp4", "notes.md", "long.csv")
+    assert fatal(project) == []
+    (named,) = minded(project)
+    assert "2 files" in named and "1 .mp4" in named and "1 .csv" in named and "hf upload" in named
+    git(project, "remote", "add", "space", "https://huggingface.co/spaces/somebody/test")
+    assert "--include '*.mp4,*.csv'" in fatal(project)[0].replace("*.csv,*.mp4", "*.mp4,*.csv")
+    (project / ".gitattributes").write_text("*.mp4 filter=lfs diff=lfs merge=lfs -text\n*.csv filter=lfs\n")
+    assert check(project, {}) == []
+
+
+def test_a_folder_without_git_has_no_push_to_fear(project):
+    shutil.rmtree(project / ".git")
+    (project / "clip.mp4").write_bytes(b"\0" * 100)
+    assert check(project, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"MCGURK_MODEL": "gpt"}, "There is no model 'gpt'"),
+        ({"MCGURK_OFFLINE": "1"}, "a new Space has no weights"),
+        ({"MCGURK_MODEL": "server"}, "MCGURK_SERVER is missing"),
+        ({"MCGURK_MODEL": "server", "MCGURK_SERVER": "http://localhost/v1"}, "can't reach localhost"),
+        ({"MCGURK_MODEL": "server", "MCGURK_SERVER": "http://192.168.1.3/v1"}, "can't reach 192.168.1.3"),
+        ({"MCGURK_MODEL": "server", "MCGURK_SERVER": "http://[::1]/v1"}, "can't reach ::1"),
+        ({"MCGURK_MODEL": "server", "MCGURK_SERVER": "https://example.org:8000/v1"}, "can't reach port 8000"),
+        ({"MCGURK_MODEL": "qwen2.5-omni-7b"}, "Add `torchvision==0.28.0` and `bitsandbytes==0.50.2`"),
+    ],
+)
+def test_settings_that_a_model_lacks_are_named(project, settings, found):
+    named = fatal(project, **settings)
+    assert len(named) == 1 and found in named[0]
+
+
+def test_a_large_model_wants_its_packages_its_weights_and_time(project, tmp_path_factory):
+    (project / "requirements.txt").write_text(PINS + GPU)
+    settings = {"MCGURK_MODEL": "qwen2.5-omni-7b", "MCGURK_ADAPTER": "somebody/aligned"}
+    assert fatal(project, **settings) == []
+    named = " ".join(minded(project, **settings))
+    assert "preload_from_hub: [Qwen/Qwen2.5-Omni-7B]" in named and "startup_duration_timeout: 1h" in named
+    assert "Qwen/Qwen2.5-Omni-7B and somebody/aligned must be open to everybody" in named
+    more = "preload_from_hub:\n  - Qwen/Qwen2.5-Omni-7B\nstartup_duration_timeout: 1h\nsdk: gradio"
+    (project / "README.md").write_text(README.replace("sdk: gradio", more))
+    assert check(project, settings | {"HF_TOKEN": "secret"}) == []
+    here = str(tmp_path_factory.mktemp("adapter"))
+    assert "a path of this machine" in fatal(project, **settings | {"MCGURK_ADAPTER": here})[0]
+    assert "a folder of this machine" in fatal(project, **settings | {"MCGURK_MODEL": here})[0]
+
+
+def test_a_public_server_needs_no_more_than_a_key(project):
+    settings = {"MCGURK_MODEL": "server", "MCGURK_SERVER": "https://example.org/v1"}
+    assert fatal(project, **settings) == [] and "MCGURK_API_KEY" in minded(project, **settings)[0]
+    assert check(project, settings | {"MCGURK_API_KEY": "secret"}) == []
+
+
+def test_the_command_says_what_fails_and_how_to_mend_it(project, capsys):
+    assert main(["space-check", str(project)]) == 0
+    assert capsys.readouterr().out == "Nothing here fails on a Space.\n"
+    (project / "requirements.txt").write_text(PINS.replace("2.13.0", "2.14.0") + "-e .\n")
+    assert main(["space-check", str(project)]) == 2
+    told = capsys.readouterr()
+    assert told.out.count("fails: ") == 2 and "Pin a version that torch<=2.13.0 allows." in told.out
+    assert told.err == "2 things would fail on a Space: see above.\n"
+
+
+def test_only_a_space_has_a_page(monkeypatch):
+    for said, page in (("", ""), ("no id", ""), ("a/b", "https://huggingface.co/spaces/a/b")):
+        monkeypatch.setenv("SPACE_ID", said)
+        assert space_page() == page
+
+
+@pytest.fixture
+def index():
+    """Skips where no package index can be asked."""
+    try:
+        if space_check._pip("--no-deps", "pip").returncode:
+            pytest.skip("no package index can be reached")
+    except McGurkError as error:
+        pytest.skip(str(error))
+
+
+def test_pip_finds_all_that_a_space_installs_at_once(index):
+    assert [finding.what for finding in resolve(PROJECT)] == []
+
+
+def test_what_pip_cannot_install_is_told(project, index):
+    (project / "requirements.txt").write_text("pydantic==2.14.0\n")
+    (finding,) = resolve(project)
+    assert finding.fails and "pydantic" in finding.what
+
+
+def test_without_the_net_pip_is_not_asked(project, monkeypatch):
+    monkeypatch.setenv("MCGURK_OFFLINE", "1")
+    with pytest.raises(McGurkError, match="pip can't be asked"):
+        resolve(project)
