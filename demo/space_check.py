@@ -1,7 +1,7 @@
 """What would fail on a Hugging Face Space, found before anything is sent there, each with how to mend it.
 
 Knows a Space's rules: what its README.md must say, which packages it installs together, which files a push may hold,
-which settings a model needs. Does not know how anything is uploaded. Nothing is changed, and only resolve() asks the net.
+which settings a model needs. Does not know how anything is uploaded. Changes nothing; only resolve() asks the net.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _about(folder: Path) -> dict:
 
 def _metadata(folder: Path, about: dict) -> Iterator[Finding]:
     if not about:
-        yield Finding(True, "README.md does not begin with the block that makes a folder a Space.", "Take it from here.")
+        yield Finding(True, "README.md does not begin with the block that makes a Space.", "Take this project's.")
         return
     if about.get("sdk") != "gradio":
         yield Finding(True, f"sdk is {about.get('sdk')!r}.", "Write `sdk: gradio`.")
@@ -205,8 +205,9 @@ def _large(folder: Path, about: dict, name: str, settings: Mapping[str, str]) ->
         yield Finding(True, f"MCGURK_MODEL is a folder of this machine, {name}.", "Upload it, and give its hub id.")
     elif hub not in str(about.get("preload_from_hub", "")):
         yield Finding(
-            False, f"{hub} is fetched anew at every start.", f"Write `preload_from_hub: [{hub}]` into README.md's block."
-        )
+            False, f"{hub} is fetched anew at every start.",
+            f"Write `preload_from_hub: [{hub}]` into the block of README.md.",
+        )  # fmt: skip
     if "startup_duration_timeout" not in about:
         yield Finding(False, "A start may take 30 minutes.", "Write `startup_duration_timeout: 1h`.")
     adapter, token = settings.get("MCGURK_ADAPTER", ""), settings.get("HF_TOKEN")

@@ -210,7 +210,7 @@ class OmniModel(ABC):
         return stimulus
 
     def expected_tokens(self, stimulus: Stimulus, question: str = "") -> int:
-        """About how many tokens a prompt about a lightened stimulus has; nothing is read for it."""
+        """About how many tokens a prompt about a stimulus has; nothing is read for it."""
         frames = 0 if stimulus.frames is None else len(stimulus.frames)
         heard = 0.0 if stimulus.waveform is None else len(stimulus.waveform) / SAMPLE_RATE
         return round(FRAME_TOKENS * frames + SOUND_TOKENS * heard) + len(stimulus.text + question) // LETTERS

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from peft import set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainingArguments
 
 from models.align import aligning
 from models.curriculum import SHUFFLED, Course
@@ -25,6 +25,7 @@ from models.mini.features import compute
 from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, wanted
 from models.omni import ALIGNED, BASE, McGurkError
 from models.probe import PROBE
+from models.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
 
 BATCH = 4  # packed sequences of four questions each, shared by all processes
 RATES = {BASE: 6e-4, ALIGNED: 6e-4}  # peak learning rate of the LoRA
@@ -32,12 +33,12 @@ PROJECTOR_RATE = 1e-3
 STEPS = {BASE: 640, ALIGNED: 1300}  # what the shipped weights had
 
 
-class AnswerTrainer(Trainer):
-    """Trainer that saves adapters, not the frozen model, and resumes from them."""
+class AnswerTrainer(AdapterTrainer):
+    """AdapterTrainer of mini."""
 
-    def __init__(self, *args, adapter: str, attention_loss: float = 0.0, **kwargs):
+    def __init__(self, *args, attention_loss: float = 0.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.adapter, self.attention_loss = adapter, attention_loss
+        self.attention_loss = attention_loss
 
     def compute_loss(self, model, inputs, return_outputs=False, **kwargs):
         """Cross-entropy of the answers, plus the attention alignment loss where it is switched on."""
@@ -53,58 +54,6 @@ class AnswerTrainer(Trainer):
         loss = outputs.loss + self.attention_loss * alignment.value()
         return (loss, outputs) if return_outputs else loss
 
-    def _save(self, output_dir: str | None = None, state_dict=None) -> None:
-        if self.is_world_process_zero():  # of several processes one writes: they share the folder
-            write(self.accelerator.unwrap_model(self.model), self.adapter, Path(output_dir or self.args.output_dir))
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
-        state = load_file(Path(resume_from_checkpoint) / "trained.safetensors")
-        (model or self.model).load_state_dict(state, strict=False)
-
-
-class LogFile(TrainerCallback):
-    """One JSON line per logging step."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if not state.is_world_process_zero:
-            return
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
-
-
-def whole_checkpoint(runs: Path) -> Path | None:
-    """The newest checkpoint of a run that was written to its end; None if there is none.
-
-    The Trainer writes its state last, so that a checkpoint without one was cut off by a kill. It is removed, and what
-    the log says of later steps, which will be made again, is taken out.
-    """
-    found, step, first = None, 0, os.environ.get("RANK", "0") == "0"  # of several processes
-    for folder in sorted(runs.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2])):
-        try:
-            step = int(json.loads((folder / "trainer_state.json").read_text("utf-8"))["global_step"])
-            found = folder
-        except (OSError, ValueError, KeyError):
-            if first:
-                shutil.rmtree(folder, ignore_errors=True)
-    log = runs / "log.jsonl"
-    if first and log.is_file():
-        lines = [line for line in log.read_text("utf-8").splitlines(keepends=True) if _logged(line, step)]
-        unfinished = log.with_name(f".{log.name}")
-        unfinished.write_text("".join(lines), "utf-8")
-        os.replace(unfinished, log)
-    return found
-
-
-def _logged(line: str, step: int) -> bool:
-    """Whether a line of the log is whole, and about a step no later than `step`."""
-    try:
-        return line.endswith("\n") and json.loads(line)["step"] <= step
-    except (ValueError, KeyError):
-        return False
-
 
 def write(model, adapter: str, folder: Path) -> None:
     """Save what was trained: exact float32 for resuming, bfloat16 for shipping. A file appears whole or not at all."""
@@ -112,7 +61,7 @@ def write(model, adapter: str, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     trained = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
-    save_file(trained, unfinished / "trained.safetensors")
+    save_file(trained, unfinished / EXACT)
     checkpoint.save_adapter(model, adapter, unfinished)
     state = checkpoint.projector_state(model.get_base_model())
     save_file({k: v.to(torch.bfloat16).contiguous() for k, v in state.items()}, unfinished / checkpoint.PROJECTOR)
@@ -202,7 +151,8 @@ def train(options: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))
     trainer = AnswerTrainer(
         model=model, args=arguments, train_dataset=lessons, data_collator=collate, optimizers=(optimizer, None),
-        adapter=options.course, attention_loss=options.attention_loss, callbacks=[LogFile(options.runs / "log.jsonl")],
+        write=lambda model, folder: write(model, options.course, folder), attention_loss=options.attention_loss,
+        callbacks=[LogFile(options.runs / "log.jsonl")],
     )  # fmt: skip
     options.runs.mkdir(parents=True, exist_ok=True)
     resume = None if options.restart else whole_checkpoint(options.runs)
@@ -230,7 +180,7 @@ def exam(options: argparse.Namespace) -> None:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m models.tune", description=__doc__.splitlines()[0])
     parser.add_argument("course", choices=(BASE, ALIGNED))
-    parser.add_argument("--model", default="mini", help="mini, or a Qwen-Omni: qwen2.5-omni-7b, a hub id, a folder")
+    parser.add_argument("--model", default="mini", help="mini, or a large one: qwen2.5-omni-7b, a hub id, a folder")
     parser.add_argument("--data", type=Path, required=True, help="labelled folder with manifest.csv (or clips.csv)")
     parser.add_argument("--captions", type=Path, help="folder with captions.csv: captioned photographs to learn from")
     parser.add_argument("--warm", type=Path, metavar="FOLDER", help="an earlier adapter of this course to go on from")
@@ -248,22 +198,22 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--restart", action="store_true", help="ignore earlier checkpoints")
     parser.add_argument("--exam", type=int, default=0, metavar="N", help="do not train: examine the result on N clips")
     parser.add_argument("--subject", choices=(BASE, ALIGNED), help="with --exam: the course the clips come from")
-    qwen = parser.add_argument_group("a Qwen-Omni only (defaults: the recipe in models/qwen_omni/training.py)")
-    qwen.add_argument("--fps", type=float, help="frames a second")
-    qwen.add_argument("--side", type=int, help="side in pixels of a square frame of the same area")
-    qwen.add_argument("--rank", type=int, help="rank of the LoRA on q and v")
-    qwen.add_argument("--accumulate", type=int, help="batches to a step")
+    large = parser.add_argument_group("a large model only (defaults: the recipe in models/pretrained/training.py)")
+    large.add_argument("--fps", type=float, help="frames a second")
+    large.add_argument("--side", type=int, help="side in pixels of a square frame of the same area; Gemma has its own")
+    large.add_argument("--rank", type=int, help="rank of the LoRA on q and v")
+    large.add_argument("--accumulate", type=int, help="batches to a step")
     options = parser.parse_args(arguments)
     if options.model != "mini":
-        return _for_qwen(options)
+        return _for_large(options)
     options.runs = options.runs or Path("runs") / options.course
     options.steps = options.steps or STEPS[options.course]
     options.rate = options.rate or RATES[options.course]
     return options
 
 
-def _for_qwen(options: argparse.Namespace) -> argparse.Namespace:
-    from models.qwen_omni import training
+def _for_large(options: argparse.Namespace) -> argparse.Namespace:
+    from models.pretrained import training
 
     options.runs = options.runs or Path("runs") / f"{Path(options.model).name}-{options.course}"
     options.steps, options.rate = options.steps or training.STEPS, options.rate or training.RATE
@@ -273,10 +223,10 @@ def _for_qwen(options: argparse.Namespace) -> argparse.Namespace:
 def _train_any(options: argparse.Namespace) -> None:
     if options.model == "mini":
         return exam(options) if options.exam else train(options)
-    from models.qwen_omni import training
+    from models.pretrained import training
 
     if options.exam:
-        raise McGurkError("--exam is for mini: measure a tuned Qwen-Omni with `python -m demo bench`.")
+        raise McGurkError("--exam is for mini: measure a large model with `python -m demo bench`.")
     training.train(options)
 
 

@@ -292,12 +292,22 @@ def test_frames_that_are_sized_are_not_resized_again(model):
 @pytest.mark.parametrize("shown", ({}, {"frames": 40, "fps": 8.0, "seconds": 5.0}, {"frames": 5, "seconds": None},
                                    {"frames": 0, "seconds": 31.0}), ids=str)  # fmt: skip
 def test_how_long_a_prompt_will_be_is_known_before_anything_is_read(model, shown):
-    stimulus = model.lightened(tiny_omni.stimulus(**shown))
+    stimulus = tiny_omni.stimulus(**shown)
     expected, tokens = model.layout.expected(stimulus), model.layout.prompt(model.encode(stimulus).media, "").tokens
     media = sum(kind in (Kind.VIDEO, Kind.AUDIO) for kind in tokens.kinds)
     assert 0.95 * media <= expected <= 1.1 * len(tokens)
     longer = model.expected_tokens(stimulus, "What " * 100) - model.expected_tokens(stimulus)
     assert longer == pytest.approx(500 / 4, abs=1)
+
+
+def test_large_frames_are_handed_on_as_they_are_read_and_small_ones_as_they_are(model):
+    pixels = np.random.default_rng(2).integers(0, 256, (4, 720, 1280, 3), np.uint8)
+    large, small = (replace(tiny_omni.stimulus(), frames=pixels[:, ::step, ::step]) for step in (1, 60))
+    light = model.lightened(large)
+    assert light.frames.nbytes < large.frames.nbytes / 2 and model.lightened(small).frames is small.frames
+    assert model.layout.expected(light) == model.layout.expected(large)
+    media = [model.layout.media(one).inputs for one in (large, light)]
+    assert all(torch.equal(media[0][name], media[1][name]) for name in media[0])
 
 
 def test_a_model_is_taken_by_its_senses(name):

@@ -65,7 +65,7 @@ def test_a_small_project_has_nothing_to_mend(project):
 @pytest.mark.parametrize(
     ("said", "instead", "found"),
     [
-        ("---\ntitle", "title", "does not begin with the block"),
+        ("---\ntitle", "title", "does not begin with the block that makes a Space"),
         ("sdk: gradio", "sdk: streamlit", "sdk is 'streamlit'"),
         ("app_file: app.py", "app_file: main.py", "app_file main.py is not there"),
         ('"3.12.12"', '"3.11"', "ZeroGPU has no Python 3.11"),

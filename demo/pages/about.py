@@ -8,7 +8,7 @@ from __future__ import annotations
 import gradio as gr
 
 from demo.clips import GalleryClip, gallery
-from demo.space import space_id
+from demo.space import space_page
 
 PROSE = """
 # About McGurk
@@ -90,9 +90,12 @@ def build() -> None:
     """Lay out the page."""
     with gr.Column(elem_classes=["sheet", "prose"]):
         gr.Markdown(PROSE)
-        if space_id():
+        if space_page():
             gr.Markdown(DUPLICATE)
-            gr.DuplicateButton("Duplicate this Space", variant="secondary", elem_id="duplicate")
+            gr.Button(
+                "Duplicate this Space", link=f"{space_page()}?duplicate=true", link_target="_blank", size="sm",
+                elem_id="duplicate",
+            )  # fmt: skip
         clips = gallery()
         if clips:
             gr.Markdown("## The clips")

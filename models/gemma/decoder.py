@@ -8,6 +8,8 @@ so what it gives to a frame says where the frame stands and not what the model l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,8 +17,7 @@ from transformers import DynamicCache
 from transformers.masking_utils import create_masks_for_generate
 from transformers.models.gemma4.modeling_gemma4 import get_block_sequence_ids_for_mask
 
-from models.omni import McGurkError
-from models.pretrained.decoding import Decoder, Encoded, Fed
+from models.pretrained.decoding import Decoder, Encoded, Fed, filled
 from models.pretrained.layout import Media
 
 FULL, SLIDING = "full_attention", "sliding_attention"
@@ -63,22 +64,33 @@ class GemmaDecoder(Decoder):
 
     def feed(self, ids: np.ndarray, head: int, encoded: Encoded) -> Fed:
         """See Decoder.feed."""
+        embeddings, more = self.embed(torch.as_tensor(ids)[None].to(self.device), encoded.features)
+        return Fed(embeddings, torch.arange(len(ids), device=self.device)[None], more)
+
+    def embed(self, ids: Tensor, features: tuple) -> tuple[Tensor, dict]:
+        """See Decoder.embed."""
         config = self.model.config
-        ids = torch.as_tensor(ids)[None].to(self.device)
         seen, heard = ids == config.video_token_id, ids == config.audio_token_id
-        text = ids.masked_fill(seen | heard, self.config.pad_token_id)
-        embeddings, more = self.words(text)
-        for where, tokens, kind in zip((seen, heard), encoded.features, ("video", "audio"), strict=True):
-            given = 0 if tokens is None else len(tokens)
-            if int(where.sum()) != given:
-                raise McGurkError(
-                    f"There are {int(where.sum())} places for {given} {kind} tokens: the processor does not fit the "
-                    "model."
-                )
-            if given:
-                embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
-        positions = torch.arange(ids.shape[1], device=self.device)[None]
-        return Fed(embeddings, positions, {**more, "types": seen.long() * VIDEO_TYPE})
+        embeddings, more = self.words(ids.masked_fill(seen | heard, self.config.pad_token_id))
+        vision, sound = features
+        embeddings = filled(embeddings, ((seen, vision, "video"), (heard, sound, "audio")))
+        return embeddings, {**more, "types": seen.long() * VIDEO_TYPE}
+
+    def place(self, ids: Tensor, media: Media) -> Tensor:
+        """See Decoder.place."""
+        return torch.arange(ids.shape[1])[None]
+
+    def packed(self, rows: Sequence[dict], seen: Tensor, positions: Tensor) -> dict:
+        """See Decoder.packed."""
+        more = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+        steps, types = positions[0], more.pop("types")
+        near = (steps[:, :, None] - steps[:, None] < self.config.sliding_window)[:, None]
+        both = {FULL: seen, SLIDING: seen & near}
+        if self.config.use_bidirectional_attention == "vision":
+            block = get_block_sequence_ids_for_mask(types, types.device)
+            frame = ((block[:, :, None] == block[:, None]) & (block >= 0)[:, None])[:, None]
+            both = {kind: mask | frame for kind, mask in both.items()}
+        return {**more, "attention_mask": both}
 
     def logits(self, hidden: Tensor) -> Tensor:
         """With the library's soft cap."""

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from transformers.image_utils import pil_torch_interpolation_mapping
 
-from models.omni import SAMPLE_RATE
+from models.habits import Habits
+from models.omni import SAMPLE_RATE, McGurkError
 from models.pretrained.layout import Layout, Media, Turns
 
 # https://ai.google.dev/gemma/docs/core/prompt-formatting-gemma4
 TURNS = Turns("<bos>", ("<|turn>system\n", "<turn|>\n"), "<|turn>user\n", "<turn|>\n<|turn>model\n", "<turn|>")
 KEPT = ("pixel_values_videos", "video_position_ids", "num_frames_per_video", "input_features", "input_features_mask")
+FPS = 3.0  # frames a second while it is tuned: of ten seconds nearly all that are read
 AROUND = 8  # tokens around those of a frame: its time in letters and markers
 APART = (
     "The sound stands in a block after the frames, not among them: when it is heard shows only in the times before the "
@@ -46,7 +48,8 @@ class GemmaLayout(Layout):
             given |= {"videos_kwargs": {"do_sample_frames": False, "video_metadata": [told]}}
         if waveform is not None:
             given["text"] += p.audio_token
-            given |= {"audio": [waveform]}
+            # it is short enough; a processor that was saved and loaded has lost the length it would cut to
+            given |= {"audio": [waveform], "audio_kwargs": {"truncation": False}}
         notes += [APART] if frames is not None and waveform is not None else []
         made = p(**given, add_special_tokens=False, return_tensors="pt")
         ids = tuple(made["input_ids"][0].tolist())
@@ -75,6 +78,13 @@ class GemmaLayout(Layout):
         columns, rows = (positions[(positions >= 0).all(-1)].max(0).values + 1).tolist()
         pooled = round((rows * columns * frames / tokens) ** 0.5)
         return rows // pooled, columns // pooled
+
+    @classmethod
+    def recipe(cls, fps: float | None, side: int | None) -> Habits:
+        """See Layout.recipe."""
+        if side:
+            raise McGurkError("Gemma 4 reads every frame as the same number of tokens: leave out --side.")
+        return Habits(fps=fps or FPS)
 
     def count(self, shape: tuple[int, int, int], seconds: float) -> int:
         """See Layout.count. Each frame comes with its time and its markers."""

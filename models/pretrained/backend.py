@@ -87,7 +87,10 @@ class Pretrained(OmniModel):
     def lightened(self, stimulus: Stimulus) -> Stimulus:
         """See OmniModel.lightened."""
         frames = stimulus.frames
-        return stimulus if frames is None or not len(frames) else replace(stimulus, frames=self.layout.sized(frames))
+        if frames is None or not len(frames):
+            return stimulus
+        sized = self.layout.sized(frames)
+        return replace(stimulus, frames=sized) if sized.nbytes < frames.nbytes else stimulus
 
     def expected_tokens(self, stimulus: Stimulus, question: str = "") -> int:
         """See OmniModel.expected_tokens."""

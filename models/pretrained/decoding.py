@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from models.interventions.streams import Streams, likely
-from models.omni import Stimulus, never, unless
+from models.omni import McGurkError, Stimulus, never, unless
 from models.pretrained.layout import Media
 from models.probe import paused
 
@@ -82,6 +82,21 @@ class Decoder(ABC):
     @abstractmethod
     def feed(self, ids: np.ndarray, head: int, encoded: Encoded) -> Fed:
         """Put what the encoders made in its places. head: number of ids up to and including the media."""
+
+    @abstractmethod
+    def embed(self, ids: Tensor, features: tuple) -> tuple[Tensor, dict]:
+        """(embeddings, 1 x T x hidden, with what the encoders made in its places; what else goes with them) of ids."""
+
+    @abstractmethod
+    def place(self, ids: Tensor, media: Media) -> Tensor:
+        """Positions, axes x T, of 1 x T ids up to and including the media. On the CPU, and in any process."""
+
+    @abstractmethod
+    def packed(self, rows: Sequence[dict], seen: Tensor, positions: Tensor) -> dict:
+        """Arguments of the language model for rows that hold several questions each.
+
+        rows: what embed() says of each beside embeddings. seen: bool, B x 1 x T x T; positions: axes x B x T.
+        """
 
     def versions(self, media: Media) -> dict[str, str]:
         """What a receipt says about the parts in use."""
@@ -197,6 +212,28 @@ class Decoder(ABC):
             embeddings, more = self.words(torch.tensor(tokens, device=logits.device)[:, None])
             with paused() if step >= ROWS else nullcontext():
                 logits = likely(cache, self._forward(cache, embeddings, at, **more)[:, -1])
+
+
+def continued(positions: Tensor, more: int) -> Tensor:
+    """Axes x T positions with those of `more` tokens of text after them: one by one from the last, which may not be the
+    highest (a clip can end in sound that stops before the picture does)."""
+    return torch.cat([positions, positions[:, -1:] + torch.arange(1, more + 1, dtype=positions.dtype)], 1)
+
+
+def filled(embeddings: Tensor, places: Sequence[tuple[Tensor, Tensor | None, str]]) -> Tensor:
+    """Embeddings with the encoders' tokens where they belong. places: (bool 1 x T, N x hidden or None, what they are).
+
+    Raises McGurkError where there are more places than tokens, or fewer.
+    """
+    for where, tokens, kind in places:
+        given = 0 if tokens is None else len(tokens)
+        if int(where.sum()) != given:
+            raise McGurkError(
+                f"There are {int(where.sum())} places for {given} {kind} tokens: the processor does not fit the model."
+            )
+        if given:
+            embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
+    return embeddings
 
 
 def shortened(mask, less: int):

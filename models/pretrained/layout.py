@@ -74,6 +74,14 @@ class Layout(ABC):
         self._letters = copy.deepcopy(self.tokenizer)
         self.ends = {self.tokenizer.convert_tokens_to_ids(self.turns.end), self.tokenizer.eos_token_id} - {None}
 
+    @classmethod
+    @abstractmethod
+    def recipe(cls, fps: float | None, side: int | None) -> Habits:
+        """How a model of this family is fed while it is tuned. None: as is best for it.
+
+        side: pixels, of a square frame of the same area. Raises McGurkError for what can't be chosen.
+        """
+
     @property
     def longest_sound(self) -> float:
         """Seconds that this model reads at most."""
@@ -92,9 +100,10 @@ class Layout(ABC):
         """About how many tokens frames (T x H x W, sized) and `seconds` of sound make, either of which may be 0."""
 
     def expected(self, stimulus: Stimulus) -> int:
-        """About how many tokens of a prompt stand for a stimulus whose frames are sized."""
-        frames, waveform = stimulus.frames, stimulus.waveform
-        shape = (0, 0, 0) if frames is None else self._thinned(frames, stimulus.fps)[0].shape[:3]
+        """About how many tokens of a prompt stand for a stimulus."""
+        frames, waveform, shape = stimulus.frames, stimulus.waveform, (0, 0, 0)
+        if frames is not None and len(frames):
+            shape = len(self._thinned(frames, stimulus.fps)[0]), *self.sized(frames[:2]).shape[1:3]
         heard = 0.0 if waveform is None else min(len(waveform) / SAMPLE_RATE, self.longest_sound)
         return self.count(shape, heard)
 

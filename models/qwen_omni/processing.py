@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers.image_utils import SizeDict
 
+from models.habits import Habits
 from models.omni import SAMPLE_RATE
 from models.pretrained.layout import Layout, Media, Turns
 
@@ -17,6 +18,8 @@ TURNS = Turns("", (f"{START}system\n", f"{END}\n"), f"{START}user\n", f"{END}\n{
 # transformers is renaming use_audio_in_video to load_audio_from_video: its processors have moved, its models have not.
 # Whoever needs the flag takes it from Media.interleaved through these two names, so both sides always agree.
 PROCESSOR_FLAG, MODEL_FLAG = "load_audio_from_video", "use_audio_in_video"
+FPS, SIDE = 8.0, 504  # while it is tuned: frames a second; pixels, side of a square frame of the same area
+LEAST_PIXELS = 128 * 28 * 28  # of a frame, as the processors have it
 KEPT = ("pixel_values_videos", "video_grid_thw", "input_features", "feature_attention_mask")
 
 
@@ -84,6 +87,12 @@ class QwenLayout(Layout):
             temporal_factor=video.temporal_patch_size, cap_pixels_per_frame=True,
         )  # fmt: skip
         return made[0].permute(0, 2, 3, 1).contiguous().numpy()
+
+    @classmethod
+    def recipe(cls, fps: float | None, side: int | None) -> Habits:
+        """See Layout.recipe."""
+        area = (side or SIDE) ** 2
+        return Habits(None, True, fps or FPS, (min(LEAST_PIXELS, area // 2), area))
 
     def count(self, shape: tuple[int, int, int], seconds: float) -> int:
         """See Layout.count. Frames are read in pairs."""

@@ -6,14 +6,14 @@ Knows the library's names and its get_rope_index. Does not know prompts, adapter
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from models.omni import McGurkError
-from models.pretrained.decoding import Decoder, Encoded, Fed
+from models.pretrained.decoding import Decoder, Encoded, Fed, continued, filled
 from models.pretrained.layout import Media
 from models.qwen_omni.processing import MODEL_FLAG, PROCESSOR_FLAG
 
@@ -31,6 +31,23 @@ class Thinker(Decoder):
 
     def feed(self, ids: np.ndarray, head: int, encoded: Encoded) -> Fed:
         return assemble(self.model, ids, encoded, self.device, self.flag, head)
+
+    def embed(self, ids: Tensor, features: tuple) -> tuple[Tensor, dict]:
+        """See Decoder.embed."""
+        return embedded(self.model, ids, features)
+
+    def place(self, ids: Tensor, media: Media) -> Tensor:
+        """See Decoder.place."""
+        return positions_of(ids, media, self.model.get_rope_index, self.flag)
+
+    def packed(self, rows: Sequence[dict], seen: Tensor, positions: Tensor) -> dict:
+        """See Decoder.packed."""
+        if not any(rows):
+            return {"attention_mask": seen}
+        none = torch.zeros(1, seen.shape[-1], dtype=torch.bool, device=seen.device)
+        visual = torch.cat([row.get("visual", none) for row in rows])
+        deep = [torch.cat(level) for level in zip(*(row["deepstack"] for row in rows if row), strict=True)]
+        return {"attention_mask": seen, "visual_pos_masks": visual, "deepstack_visual_embeds": deep}
 
     def versions(self, media: Media) -> dict[str, str]:
         """With what the two sides call "interleaved", and whether it is."""
@@ -77,30 +94,21 @@ def assemble(thinker, ids: np.ndarray, encoded: Encoded, device, flag: str, head
 
     head: number of ids up to and including the media; after them, positions go up one by one.
     """
-    config, media = thinker.config, encoded.media
-    ids = torch.as_tensor(ids)[None].to(device)
-    vision, deepstack, sound = encoded.features
-    seen, heard = ids == config.video_token_id, ids == config.audio_token_id
-    embeddings = thinker.get_input_embeddings()(ids)
-    for where, tokens, kind in ((seen, vision, "video"), (heard, sound, "audio")):
-        given = 0 if tokens is None else len(tokens)
-        if int(where.sum()) != given:
-            raise McGurkError(
-                f"There are {int(where.sum())} places for {given} {kind} tokens: the processor does not fit the model."
-            )
-        if given:
-            embeddings = embeddings.masked_scatter(where[..., None], tokens.to(embeddings.device, embeddings.dtype))
+    media, ids = encoded.media, torch.as_tensor(ids)[None].to(device)
+    embeddings, more = embedded(thinker, ids, encoded.features)
     known, before = encoded.known, tuple(ids[0, : head - len(media.ids)].tolist())
     if before not in known:  # a loop over all tokens, in Python: once a clip
         known[before] = positions_of(ids[:, :head].cpu(), media, thinker.get_rope_index, flag)
     positions = continued(known[before], ids.shape[1] - head)[:, None].to(device)
-    return Fed(embeddings, positions, {"visual": seen, "deepstack": deepstack} if deepstack else {})
+    return Fed(embeddings, positions, more)
 
 
-def continued(positions: Tensor, more: int) -> Tensor:
-    """3 x T positions with those of `more` tokens of text after them: one by one from the last, which may not be the
-    highest (a clip can end in sound that stops before the picture does)."""
-    return torch.cat([positions, positions[:, -1:] + torch.arange(1, more + 1, dtype=positions.dtype)], 1)
+def embedded(thinker, ids: Tensor, features: tuple) -> tuple[Tensor, dict]:
+    """Embeddings of 1 x T ids with what the towers made in its places; what Qwen3-Omni adds after its first layers."""
+    vision, deepstack, sound = features
+    seen, heard = (ids == i for i in (thinker.config.video_token_id, thinker.config.audio_token_id))
+    embeddings = filled(thinker.get_input_embeddings()(ids), ((seen, vision, "video"), (heard, sound, "audio")))
+    return embeddings, {"visual": seen, "deepstack": deepstack} if deepstack else {}
 
 
 def positions_of(ids: Tensor, media: Media, rope, flag: str) -> Tensor:

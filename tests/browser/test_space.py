@@ -50,7 +50,8 @@ def test_a_copied_link_opens_the_space_and_its_address_follows_the_page(chromium
 @pytest.mark.parametrize("size", (WIDE, PHONE), ids=("wide", "phone"))
 def test_the_space_can_be_duplicated_from_the_about_page(chromium, address, size):
     page = opened(chromium, size)
-    page.route("https://huggingface.co/**", lambda route: route.fulfill(content_type="text/html", body="the Hub"))
+    hub = {"content_type": "text/html", "body": "the Hub"}
+    page.context.route("https://huggingface.co/**", lambda route: route.fulfill(**hub))
     page.goto(f"{address}/about")
     with page.expect_popup() as popup:
         page.click("#duplicate")
@@ -66,7 +67,8 @@ def test_the_installed_page_has_the_icon_of_the_application(chromium, address):
     for source in (manifest["icons"][0]["src"], "/favicon.ico"):
         drawn = page.evaluate(
             """(source) => new Promise((done, failed) => {
-                 const image = Object.assign(new Image(), { onload: () => done(image.naturalWidth), onerror: failed, src: source });
+                 const image = new Image();
+                 Object.assign(image, { onload: () => done(image.naturalWidth), onerror: failed, src: source });
                })""",
             source,
         )

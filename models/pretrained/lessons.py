@@ -1,4 +1,4 @@
-"""Lessons as a Qwen-Omni is fed them: the curriculum's questions about one clip, packed behind its media.
+"""Lessons as a large model is fed them: the curriculum's questions about one clip, packed behind its media.
 
 Knows how several questions share one encoding of picture and sound. Does not know what is asked or why
 (models/curriculum.py), or how files are read (clips.py).
@@ -6,6 +6,7 @@ Knows how several questions share one encoding of picture and sound. Does not kn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -15,20 +16,21 @@ from torch.utils.data import Dataset
 
 from models.curriculum import BLANK, Course, Lesson
 from models.omni import SAMPLE_RATE, Kind, Stimulus
+from models.pretrained.clips import Shelf, read_picture, read_sound
+from models.pretrained.decoding import continued
 from models.pretrained.layout import Layout, Media
-from models.qwen_omni.clips import Shelf, read_picture, read_sound
-from models.qwen_omni.thinker import continued, positions_of
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 BLANK_SIDE, BLANK_SECONDS = 112, 2.0  # pixels and seconds of a black picture
 KEPT = 64  # decoded files kept in memory: 61 MB each for 10 s of 504 x 504 at 8 fps
 
 
-class QwenLessons(Dataset):
-    """A course over clips; item i is lesson i, one packed sequence. `rope`: the thinker's get_rope_index."""
+class PackedLessons(Dataset):
+    """A course over clips; item i is lesson i, one packed sequence. place: Decoder.place of the model."""
 
-    def __init__(self, shelf: Shelf, course: Course, layout: Layout, rope, flag: str, fps: float, length: int):
-        self.shelf, self.course, self.layout, self.rope, self.flag = shelf, course, layout, rope, flag
+    def __init__(self, shelf: Shelf, course: Course, layout: Layout, place: Callable[[Tensor, Media], Tensor],
+                 fps: float, length: int):  # fmt: skip
+        self.shelf, self.course, self.layout, self.place = shelf, course, layout, place
         self.fps, self.length = fps, length
         self._picture = lru_cache(KEPT)(lambda i: layout.sized(read_picture(shelf.paths[i], fps)))
         self._sound = lru_cache(KEPT)(lambda i: read_sound(shelf.paths[i]))
@@ -60,7 +62,7 @@ class QwenLessons(Dataset):
     def _pack(self, lesson: Lesson, media: Media) -> dict:
         layout = self.layout
         ids = layout.system_ids(layout.system) + layout.control(layout.turns.user) + list(media.ids)
-        positions = positions_of(torch.tensor([ids]), media, self.rope, self.flag)
+        positions = self.place(torch.tensor([ids]), media)
         asked = [layout.asked(branch.user, lesson.prefix) for branch in lesson.branches]
         ids = ids + [i for i, kind in asked[0] if kind is Kind.INJECTED]  # the same before every question
         positions = continued(positions, len(ids) - positions.shape[1])
@@ -74,7 +76,8 @@ class QwenLessons(Dataset):
             branches += [number] * (len(question) + len(answer))
             asking = continued(positions, len(question))
             steps.append(asking[:, positions.shape[1] :])
-            steps.append((asking.max() + torch.arange(1, len(answer) + 1, dtype=asking.dtype)).expand(3, -1))
+            said = asking.max() + torch.arange(1, len(answer) + 1, dtype=asking.dtype)
+            steps.append(said.expand(len(asking), -1))
         return {"ids": ids, "labels": labels, "branches": branches, "positions": torch.cat([positions, *steps], 1)}
 
 
@@ -91,7 +94,8 @@ def collate(items: list[dict]) -> dict:
     branches = padded("branches", -1)
     causal = torch.ones(width, width, dtype=torch.bool).tril()
     shared = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
-    positions = torch.zeros(3, batch, width, dtype=items[0]["positions"].dtype)
+    first = items[0]["positions"]
+    positions = torch.zeros(len(first), batch, width, dtype=first.dtype)
     for row, item in enumerate(items):
         positions[:, row, : item["positions"].shape[1]] = item["positions"]
     return {

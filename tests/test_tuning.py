@@ -1,4 +1,4 @@
-"""Tuning a tiny Qwen-Omni through the command line: packed lessons, resuming, and the adapter loaded back into use."""
+"""Tuning tiny large models through the command line: packed lessons, resuming, and the adapter loaded back into use."""
 
 import json
 
@@ -9,22 +9,23 @@ import soundfile
 import torch
 
 from models import tune
+from models.adapters import LAYERS
 from models.curriculum import BLANK, Course
+from models.families import FAMILIES
 from models.habits import Habits, read_habits
 from models.omni import ALIGNED, BASE, McGurkError, Stimulus
+from models.pretrained.clips import read_picture, read_shelf, read_sound
+from models.pretrained.decoding import Encoded
+from models.pretrained.lessons import IGNORED, PackedLessons, collate
 from models.pretrained.loading import load
-from models.qwen_omni.clips import read_picture, read_shelf, read_sound
-from models.qwen_omni.lessons import IGNORED, QwenLessons, collate
-from models.qwen_omni.processing import QwenLayout
-from models.qwen_omni.thinker import model_flag, positions_of
-from models.qwen_omni.training import prepare
-from tests import tiny_omni
+from models.pretrained.training import prepare
+from tests import tiny_gemma, tiny_omni
+from tests.test_families import NAMES, weights
 
-FAMILIES = ("Qwen2.5-Omni", "Qwen3-Omni")
 CONCEPTS = ("dog", "rain", "cello", "church bell")
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=NAMES)
 def family(request):
     tiny_omni.torchvision()
     torch.set_num_threads(1)
@@ -48,18 +49,26 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def released(family, tmp_path_factory):
     folder = tmp_path_factory.mktemp("released")
-    tiny_omni.thinker(family).save_pretrained(folder)
-    tiny_omni.processor(family).save_pretrained(folder)
+    weights(family).save_pretrained(folder)
+    tiny(family).processor(family).save_pretrained(folder)
     return folder
 
 
+def tiny(family):
+    return tiny_gemma if family.startswith("Gemma") else tiny_omni
+
+
+def decoder_of(family, model):
+    return next(one for one in FAMILIES if one.name == family).parts()[1](model)
+
+
 def lessons_of(family, data, model, length=40):
-    layout = QwenLayout(
-        tiny_omni.processor(family), model.config, tiny_omni.family(family), Habits(pixels=tiny_omni.PIXELS)
-    )
+    found = next(one for one in FAMILIES if one.name == family)
+    habits = Habits() if family.startswith("Gemma") else Habits(pixels=tiny_omni.PIXELS)
+    layout = found.parts()[0](tiny(family).processor(family), model.config, found, habits)
     shelf = read_shelf(data)
     course = Course(ALIGNED, shelf.catalogue, 0, 0.0, branches=2)
-    return QwenLessons(shelf, course, layout, model.get_rope_index, model_flag(model), 2.0, length)
+    return PackedLessons(shelf, course, layout, decoder_of(family, model).place, 2.0, length)
 
 
 def test_held_out_concepts_stay_out(data):
@@ -87,9 +96,9 @@ def test_clips_are_read_at_the_asked_rate(media_file, tmp_path):
 
 
 def test_a_packed_lesson_teaches_what_its_questions_would_one_by_one(family, data):
-    model = tiny_omni.thinker(family)
+    model = weights(family)
     lessons = lessons_of(family, data, model)
-    learner = prepare(model)
+    learner = prepare(model, decoder_of(family, model))
     items = [lessons[i] for i in range(3)]
     with torch.no_grad():
         together = learner(**collate(items))["loss"]
@@ -105,8 +114,52 @@ def test_a_packed_lesson_teaches_what_its_questions_would_one_by_one(family, dat
     assert float(together) == pytest.approx(total / count, abs=1e-4)
 
 
+def test_a_lesson_is_as_likely_as_the_model_that_answers_finds_it(family, data):
+    """Through the library's own masks and positions on one side, through those of packed rows on the other."""
+    model = weights(family)
+    lessons, decoder = lessons_of(family, data, model), decoder_of(family, model)
+    learner, kinds = prepare(model, decoder).eval(), set()
+    for i in range(12):
+        lesson, item = lessons.course.lesson(i), lessons[i]
+        if lesson.prefix:
+            continue
+        kinds.add((lesson.picture is not None, lesson.sound is not None))
+        likely = count = 0.0
+        with torch.inference_mode():
+            encoded = Encoded(None, item["media"], decoder.encode(item["media"]))
+            for branch in lesson.branches:
+                prompt = lessons.layout.prompt(item["media"], branch.user)
+                fed = decoder.feed(prompt.ids, prompt.head, encoded)
+                cache, logits = decoder.prefill(fed)
+                answer = lessons.layout.option_ids(branch.answer)
+                likely += float(decoder.score(cache, logits, [answer], fed.next_position))
+                count += len(answer)
+            learnt = float(learner(**collate([item]))["loss"])
+        assert learnt == pytest.approx(-likely / count, abs=1e-3)
+    assert len(kinds) > 1
+
+
+def test_layers_that_are_computed_twice_learn_the_same(family, data):
+    gradients = []
+    for twice in (True, False):
+        model = weights(family)
+        lessons = lessons_of(family, data, model)
+        learner = prepare(model, decoder_of(family, model)).train()
+        if not twice:
+            learner.decoder.language_model.gradient_checkpointing_disable()
+        torch.manual_seed(0)
+        for name, parameter in learner.named_parameters():
+            if "lora_B" in name:
+                parameter.data.normal_(std=0.02)
+        learner(**collate([lessons[0], lessons[1]]))["loss"].backward()
+        gradients.append({name: p.grad for name, p in learner.named_parameters() if p.requires_grad})
+    for name, gradient in gradients[0].items():
+        assert gradient is not None and float(gradient.abs().max()) > 0, name
+        torch.testing.assert_close(gradient, gradients[1][name], atol=1e-6, rtol=1e-4)
+
+
 def test_lessons_ask_as_the_model_is_asked(family, data):
-    model = tiny_omni.thinker(family)
+    model = weights(family)
     lessons = lessons_of(family, data, model)
     kinds = set()
     for i in range(30):
@@ -119,13 +172,13 @@ def test_lessons_ask_as_the_model_is_asked(family, data):
         prompt = lessons.layout.prompt(item["media"], first.user)
         assert item["ids"][: len(prompt.ids)] == prompt.ids.tolist()
         answer = [i for i, there in zip(item["ids"], learnt, strict=True) if there]
-        assert lessons.layout.tokenizer.decode(answer) == first.answer + "<|im_end|>"
+        assert lessons.layout.tokenizer.decode(answer) == first.answer + lessons.layout.turns.end
     assert len(kinds) == 4
 
 
 def test_long_text_is_tokenised_as_it_is_when_the_model_is_asked(family, data):
-    model = tiny_omni.thinker(family)
-    lessons, found = lessons_of(family, data, model), 0
+    model = weights(family)
+    lessons, decoder, found = lessons_of(family, data, model), decoder_of(family, model), 0
     for i in range(200):
         lesson = lessons.course.lesson(i)
         if not lesson.prefix:
@@ -136,8 +189,8 @@ def test_long_text_is_tokenised_as_it_is_when_the_model_is_asked(family, data):
             packed = [at for at, of in enumerate(item["branches"]) if of in (0, number)]
             asked = [item["ids"][at] for at in packed if item["branches"][at] == 0 or item["labels"][at] == IGNORED]
             assert asked == prompt.ids.tolist()
-            rope = lessons.rope
-            expected = positions_of(torch.tensor(prompt.ids)[None], item["media"], rope, lessons.flag)
+            encoded = Encoded(None, item["media"], decoder.encode(item["media"]))
+            expected = decoder.feed(prompt.ids, prompt.head, encoded).positions.reshape(len(item["positions"]), -1)
             torch.testing.assert_close(item["positions"][:, packed[: len(asked)]], expected)
         if found == 3:
             return
@@ -145,15 +198,16 @@ def test_long_text_is_tokenised_as_it_is_when_the_model_is_asked(family, data):
 
 
 def test_frames_are_kept_at_the_size_the_model_reads(family, data):
-    layout = lessons_of(family, data, tiny_omni.thinker(family)).layout
-    frames = np.random.default_rng(1).integers(0, 256, (4, 180, 320, 3), np.uint8)
+    layout = lessons_of(family, data, weights(family)).layout
+    frames = np.random.default_rng(1).integers(0, 256, (4, 720, 1280, 3), np.uint8)
     kept = layout.sized(frames)
-    assert kept.nbytes < frames.nbytes / 4 and kept.shape[1] * kept.shape[2] <= tiny_omni.PIXELS[1]
+    assert kept.nbytes < frames.nbytes / 4
+    assert family.startswith("Gemma") or kept.shape[1] * kept.shape[2] <= tiny_omni.PIXELS[1]
     native, small = (layout.media(Stimulus(shown, 2.0, None)) for shown in (frames, kept))
     assert all(torch.equal(native.inputs[name], small.inputs[name]) for name in native.inputs)
     assert native.grid == small.grid
     seen = []
-    lessons = lessons_of(family, data, tiny_omni.thinker(family))
+    lessons = lessons_of(family, data, weights(family))
     for i in range(8):
         if lessons.course.lesson(i).picture not in (None, BLANK):
             seen.append(lessons._picture(lessons.course.lesson(i).picture))
@@ -168,7 +222,8 @@ def test_several_cards_without_a_launcher_are_refused(released, data, tmp_path, 
 
 
 def test_tuned_resumed_and_loaded_back(family, data, released, tmp_path):
-    settings = "--side 84 --fps 2 --batch 2 --accumulate 2 --rank 2 --save-steps 1 --rate 0.02"
+    gemma = family.startswith("Gemma")
+    settings = "--fps 2 --batch 2 --accumulate 2 --rank 2 --save-steps 1 --rate 0.02" + " --side 84" * (not gemma)
     command = ["aligned", "--model", str(released), "--data", str(data), "--runs", str(tmp_path), *settings.split()]
     tune.main([*command, "--steps", "2"])
     tune.main([*command, "--steps", "3"])
@@ -177,11 +232,29 @@ def test_tuned_resumed_and_loaded_back(family, data, released, tmp_path):
     saved = json.loads((tmp_path / "aligned" / "adapter_config.json").read_text())
     assert (saved["r"], saved["lora_alpha"]) == (2, 4)
     model = load(str(released), adapter=tmp_path / "aligned", device="cpu")
-    assert model.habits == read_habits(tmp_path / "aligned") == Habits(None, True, 2.0, (84 * 84 // 2, 84 * 84))
+    fed = Habits(fps=2.0) if gemma else Habits(None, True, 2.0, (84 * 84 // 2, 84 * 84))
+    assert model.habits == read_habits(tmp_path / "aligned") == fed
     assert model.adapters == (BASE, ALIGNED) and model.logit_difference > 0
-    assert len({key for key in model.tuned.state_dict() if "lora_B" in key}) == 2 * 3  # q and v of three layers
-    answers = model.ask(tiny_omni.stimulus(), "What do you hear in the audio?", ("dog", "rain"), max_new_tokens=2)
-    assert answers[BASE].options != answers[ALIGNED].options
+    learnt = {key for key in model.tuned.state_dict() if "lora_B" in key}
+    there = {name for name, _ in weights(family).named_modules()
+             if name.startswith(LAYERS) and name.endswith(("q_proj", "v_proj"))}  # fmt: skip
+    assert len(learnt) == len(there) >= 6
+    answers = {}
+    for model.batched in (False, True):
+        answers[model.batched] = model.ask(tiny_omni.stimulus(), "What do you hear?", ("dog", "rain"), max_new_tokens=2)
+    assert answers[True][BASE].options != answers[True][ALIGNED].options
+    for adapter in (BASE, ALIGNED):
+        one, both = (answers[batched][adapter] for batched in (False, True))
+        assert one.text == both.text
+        assert list(one.options.values()) == pytest.approx(list(both.options.values()), abs=1e-4)
+    assert any("mcgurk.json" in note for note in answers[True][ALIGNED].receipt.notes)
+
+
+def test_gemma_takes_no_other_size_of_frames(family, released, data, tmp_path):
+    if not family.startswith("Gemma"):
+        pytest.skip("Qwen takes any")
+    with pytest.raises(SystemExit, match="leave out --side"):
+        tune.main(["aligned", "--model", str(released), "--data", str(data), "--runs", str(tmp_path), "--side", "84"])
 
 
 def test_only_the_aligned_course_and_no_exam(released, data, tmp_path):
