@@ -267,14 +267,16 @@ class Mini(OmniModel):
             return [{} for _ in first]
         prompt = cache.get_seq_length()
         texts = [self.processor.encode(reply(o)) for o in options]
-        owner = torch.tensor([n for n, text in enumerate(texts) for _ in text])
+        fed = [text[:-1] for text in texts]  # nothing follows an option's end
+        owner = torch.tensor([n for n, text in enumerate(fed) for _ in text])
         own = (owner[:, None] == owner[None]) & torch.ones(len(owner), len(owner), dtype=torch.bool).tril()
         mask = torch.cat([torch.ones(len(owner), prompt, dtype=torch.bool), own], 1)[None, None].to(self.device)
-        positions = torch.tensor([prompt + i for text in texts for i in range(len(text))], device=self.device)[None]
-        ids = torch.tensor([i for text in texts for i in text], device=self.device).expand(len(first), -1)
+        positions = torch.tensor([prompt + i for text in fed for i in range(len(text))], device=self.device)[None]
+        ids = torch.tensor([i for text in fed for i in text], device=self.device)
+        rows = len(cache.layers[0].keys) if isinstance(cache, DynamicCache) else len(first)  # others join on the way
         logits = self._forward(
-            cache, keep=ids.shape[1], inputs_embeds=self.inner.get_input_embeddings()(ids), attention_mask=mask,
-            position_ids=positions,
+            cache, keep=len(ids), inputs_embeds=self.inner.get_input_embeddings()(ids.expand(rows, -1)),
+            attention_mask=mask, position_ids=positions,
         ).log_softmax(-1)  # fmt: skip
         cache.crop(-len(owner))
         start, scores = first.log_softmax(-1), []
@@ -282,7 +284,7 @@ class Mini(OmniModel):
         for text in texts:
             following = logits[:, torch.arange(at, at + len(text) - 1), torch.tensor(text[1:])]
             scores.append(start[:, text[0]] + following.sum(-1))
-            at += len(text)
+            at += len(text) - 1
         return [dict(zip(options, row, strict=True)) for row in torch.stack(scores, 1).softmax(-1).tolist()]
 
     def _reasons(self, written: list[int], options: Sequence[str]) -> list[int]:
