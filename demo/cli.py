@@ -16,14 +16,14 @@ from typing import NoReturn
 
 from demo import conflicts, labelling, perception, questions, space_check
 from demo.bench import commands as bench
-from demo.clips import Clip, gallery, read_clip
+from demo.clips import Clip, gallery, rate, read_clip
 from demo.compare import Comparison, compare, to_json
 from demo.conflicts import Conflict
 from demo.player import compose
 from demo.questions import Question
 from demo.sentences import shortened
 from models import registry
-from models.omni import McGurkError, Stimulus
+from models.omni import FPS, McGurkError, Stimulus
 
 NAME_WIDTH = 18  # columns of a model's name in the list
 WRONG, INTERRUPTED = 2, 130  # exit codes: something the caller can mend; Ctrl-C
@@ -108,8 +108,11 @@ def run_ask(given: argparse.Namespace) -> None:
     """Ask every adapter of a model and print what each answered."""
     clip, other = _clips(given)
     conflict, question = _conflict(given), _question(given)
-    stimulus = conflicts.apply(clip, conflict, other)
+    stimulus = conflicts.apply(clip, conflict, other)  # what is wrong with it is said before a model is loaded
     model = registry.load_model(given.model)
+    if rate(model) != clip.fps:
+        clip, other = _clips(given, rate(model))
+        stimulus = conflicts.apply(clip, conflict, other)
     comparison = None
     untold = conflicts.untold(clip, conflict, other)
     for comparison in compare(model, stimulus, question, untold=untold):  # noqa: B007  the last one is complete
@@ -192,9 +195,9 @@ def _conflict(given: argparse.Namespace) -> Conflict:
     return conflict if given.long_text is None else replace(conflict, text="long", long_tokens=given.long_text)
 
 
-def _clips(given: argparse.Namespace) -> tuple[Clip, Clip | None]:
+def _clips(given: argparse.Namespace, fps: float = FPS) -> tuple[Clip, Clip | None]:
     """The clip, and the one whose sound is swapped in; labels given by hand win over the gallery's."""
-    clip, other = find_clip(given.clip), find_clip(given.sound) if given.sound else None
+    clip, other = find_clip(given.clip, fps), find_clip(given.sound, fps) if given.sound else None
     seen, heard = getattr(given, "seen", None), getattr(given, "heard", None)
     if seen:
         clip = replace(clip, seen=seen)
@@ -205,15 +208,15 @@ def _clips(given: argparse.Namespace) -> tuple[Clip, Clip | None]:
     return clip, other
 
 
-def find_clip(name: str) -> Clip:
+def find_clip(name: str, fps: float = FPS) -> Clip:
     """Read a media file, or a gallery clip by its id. Raises McGurkError if it is neither."""
     known = {clip.id: clip for clip in gallery()}
     by_path = {clip.path.resolve(): clip for clip in known.values()}
     path = Path(name)
     labelled = by_path.get(path.resolve()) if path.exists() else known.get(name)
     if labelled is None:
-        return read_clip(path)
-    return labelled.read()
+        return read_clip(path, fps=fps)
+    return labelled.read(fps)
 
 
 def _question(given: argparse.Namespace) -> Question:

@@ -14,12 +14,11 @@ import numpy as np
 
 from demo import media
 from demo.sentences import quoted
-from models.omni import SAMPLE_RATE, McGurkError
+from models.omni import FPS, SAMPLE_RATE, McGurkError, OmniModel
 
 MAX_SECONDS = 60.0  # a longer file is trimmed, with a notice
 MAX_BYTES = 200 * 1000**2  # a larger file is refused
 MAX_FPS = 10.0  # frames sampled per second: 600 frames of 448 x 448 are 360 MB
-FPS = 2.0  # frames sampled per second unless told otherwise
 MAX_SIDE = 448  # pixels, longest side of a sampled frame unless told otherwise
 NAMED, LISTED = 80, 12  # characters of a file's name, and ids, that a sentence repeats
 STILL_SECONDS = 5.0  # how long a picture file is shown
@@ -60,10 +59,15 @@ class GalleryClip:
     seen_also: tuple[str, ...] = ()  # further right answers to what the picture shows
     heard_also: tuple[str, ...] = ()  # further right answers to what makes the sound
 
-    def read(self) -> Clip:
+    def read(self, fps: float = FPS) -> Clip:
         """The clip with its labels, named by its title. Raises McGurkError for a file that can't be read."""
-        clip = read_clip(self.path, seen=self.seen, heard=self.heard)
+        clip = read_clip(self.path, fps=fps, seen=self.seen, heard=self.heard)
         return replace(clip, name=self.title, seen_also=self.seen_also, heard_also=self.heard_also)
+
+
+def rate(model: OmniModel | None) -> float:
+    """Frames a second at which clips are read for a model; None: for any."""
+    return FPS if model is None else min(model.fps, MAX_FPS)
 
 
 def read_clip(

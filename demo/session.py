@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import bundle, conflicts, maps, perception, player, questions
-from demo.clips import Clip, gallery, gallery_clip
+from demo.clips import Clip, gallery, gallery_clip, rate
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
 from demo.files import Files, linked
@@ -112,6 +112,14 @@ class Lab:
         model = self.model(timeout=0)
         return model is not None and model.name in FAST
 
+    @property
+    def rate(self) -> float:
+        """Frames a second at which clips are read: those that the model is used to, once it is here."""
+        try:
+            return rate(self.model(timeout=0))
+        except McGurkError:  # it could not be loaded; whoever asks it is told
+            return rate(None)
+
     def model(self, timeout: float | None = None) -> OmniModel | None:
         """The model; None if it is still loading after `timeout` seconds (None: wait as long as it takes).
 
@@ -159,10 +167,12 @@ class Lab:
         """
         own = own or {}
         conflict = state.conflict
-        key, clip = self._library.clip(state.clip or self.default().clip, own)
+        key, clip = self._library.clip(state.clip or self.default().clip, own, self.rate)
         if conflict.sound == "swap" and not conflict.other:
             raise McGurkError("Choose the clip whose sound is to be swapped in.")
-        other_key, other = self._library.clip(conflict.other, own) if conflict.sound == "swap" else ("", None)
+        other_key, other = (
+            self._library.clip(conflict.other, own, self.rate) if conflict.sound == "swap" else ("", None)
+        )
         known = (key, other_key, conflict)
         stimulus, notices, digest = self._situations.made(known, lambda: _done(clip, conflict, other))
         untold = conflicts.untold(clip, conflict, other)
@@ -240,12 +250,19 @@ class Lab:
         own: as in `made`. how: passed on to the model. Waits for a model that is still loading. Raises McGurkError;
         Stopped, which is one, once the visitor has left.
         """
+        late = not self.ready
         situation, path = self.made(session, state, own, film=film)
         before = self.last(session)
         same = before is not None and before.situation.stimulus is situation.stimulus
         asked = Asked(situation, path, encoded=before.encoded if same else None)
         self._asked.put(session, asked)  # what was answered before is no longer what is asked
         yield asked
+        if late:  # how many frames the model is used to is known once it is here
+            for step in self.run(session, lambda stop: iter((self.model(),))):
+                if isinstance(step, Wait):
+                    yield replace(asked, wait=step)
+            situation, _ = self.made(session, state, own, film=False)
+            asked = replace(asked, situation=situation)
         stimulus, untold, known = situation.stimulus, situation.untold, asked.encoded
 
         def answer(stop: Callable[[], bool]) -> Iterator[tuple[Comparison, Any]]:
@@ -337,7 +354,7 @@ class Lab:
         self.files.sweep()
         self.shelves.sweep()
         idle = lambda: self.ready and self.turns.idle and self.workshop.idle  # noqa: E731
-        self._library.read_ahead(idle)
+        self._library.read_ahead(idle, self.rate)
         if idle():
             trim()
 

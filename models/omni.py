@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
 NAME_TOKENS, SENTENCE_TOKENS = 24, 96  # of an answer, at most: one of several options, or free
 BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by side
+FPS = 2.0  # frames of a clip a second, unless an adapter is used to others
 FRAME_TOKENS, SOUND_TOKENS, LETTERS = 256, 25, 4  # of a frame, of a second of sound; of text a token: typical ones
 
 
@@ -198,6 +199,7 @@ class OmniModel(ABC):
     layers: int = 0
     heads: int = 0
     borrows: bool = True  # on ZeroGPU, a GPU for each answer; False: answers on the CPU
+    fps: float = FPS  # frames a second that it is used to
     gigabytes: float = 0.0  # of weights, which a GPU has to be given; 0.0: nobody counted them
 
     @property

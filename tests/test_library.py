@@ -1,12 +1,15 @@
 """Clips are read once: the gallery's ahead of time and apart from visitors' own."""
 
+from concurrent.futures import Future
+
 import pytest
 
 from demo import clips, library
+from demo.conflicts import Conflict
 from demo.library import SPARE, Library
 from demo.session import Lab
 from demo.shelf import Source
-from demo.state import OWN
+from demo.state import OWN, State
 from models.fake import FakeModel
 from models.omni import McGurkError
 from tests.serving import NAMES, stand_in_gallery, use_gallery
@@ -44,6 +47,37 @@ def test_what_visitors_bring_drives_out_nothing_of_the_gallery(read, media_file)
         assert shelves.clip(id, own)[1].name == own[id].name
     shelves.clip("cat", {})
     assert read == ["cat", "plain", "other", "plain", "other"]
+
+
+class Quick(FakeModel):
+    """Used to eight frames a second."""
+
+    fps = 8.0
+
+
+def test_clips_are_read_at_the_rate_that_the_model_is_used_to(read, tmp_path):
+    shelves = Library()
+    usual, quick = shelves.clip("dog", {}), shelves.clip("dog", {}, 8.0)
+    assert usual[0] != quick[0] and (len(usual[1].frames), len(quick[1].frames)) == (6, 24)
+    state = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
+    for model, fps in ((FakeModel(), 2.0), (Quick(), 8.0)):
+        assert Lab(model, tmp_path).prepare(state).stimulus.fps == fps
+    assert clips.rate(Quick()) == 8.0
+    Quick.fps, kept = 30.0, Quick.fps
+    assert clips.rate(Quick()) == clips.MAX_FPS
+    Quick.fps = kept
+
+
+def test_a_model_that_comes_later_is_asked_at_its_own_rate(read, tmp_path):
+    coming: Future = Future()
+    lab = Lab(coming, tmp_path)
+    steps = lab.ask("somebody", State(clip="dog"), film=False)
+    first = next(steps)
+    assert first.situation.stimulus.fps == 2.0 and first.comparison is None
+    coming.set_result(Quick())
+    *_, last = steps
+    assert last.situation.stimulus.fps == 8.0 and last.comparison.complete
+    assert last.comparison.stimulus is last.situation.stimulus
 
 
 def test_the_gallery_is_read_ahead_while_nobody_asks(read, tmp_path):

@@ -223,7 +223,7 @@ def test_several_cards_without_a_launcher_are_refused(released, data, tmp_path, 
 
 def test_tuned_resumed_and_loaded_back(family, data, released, tmp_path):
     gemma = family.startswith("Gemma")
-    settings = "--fps 2 --batch 2 --accumulate 2 --rank 2 --save-steps 1 --rate 0.02" + " --side 84" * (not gemma)
+    settings = "--fps 3 --batch 2 --accumulate 2 --rank 2 --save-steps 1 --rate 0.02" + " --side 84" * (not gemma)
     command = ["aligned", "--model", str(released), "--data", str(data), "--runs", str(tmp_path), *settings.split()]
     tune.main([*command, "--steps", "2"])
     tune.main([*command, "--steps", "3"])
@@ -232,9 +232,9 @@ def test_tuned_resumed_and_loaded_back(family, data, released, tmp_path):
     saved = json.loads((tmp_path / "aligned" / "adapter_config.json").read_text())
     assert (saved["r"], saved["lora_alpha"]) == (2, 4)
     model = load(str(released), adapter=tmp_path / "aligned", device="cpu")
-    fed = Habits(fps=2.0) if gemma else Habits(None, True, 2.0, (84 * 84 // 2, 84 * 84))
+    fed = Habits(fps=3.0) if gemma else Habits(None, True, 3.0, (84 * 84 // 2, 84 * 84))
     assert model.habits == read_habits(tmp_path / "aligned") == fed
-    assert model.adapters == (BASE, ALIGNED) and model.logit_difference > 0
+    assert model.adapters == (BASE, ALIGNED) and model.logit_difference > 0 and model.fps == 3.0
     learnt = {key for key in model.tuned.state_dict() if "lora_B" in key}
     there = {name for name, _ in weights(family).named_modules()
              if name.startswith(LAYERS) and name.endswith(("q_proj", "v_proj"))}  # fmt: skip

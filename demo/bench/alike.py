@@ -85,6 +85,7 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
     material = own.OwnClips(folder) if own.is_own(folder) else open_material(folder, config.split)
     items = _items(material, config.seed)
     model = model or registry.load_model(config.model)
+    material.read_for(model)
     found, gists, told = Found(), {}, {}
     lost = ""
     total = len(items) + 2 * config.pairs

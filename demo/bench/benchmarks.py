@@ -97,7 +97,7 @@ class AVHBench(Material):
         return planned
 
     def _make(self, item: Item) -> Clip:
-        return read_clip(self.folder / item.picture)
+        return read_clip(self.folder / item.picture, fps=self.fps)
 
 
 def open_benchmark(source: Path) -> Material:

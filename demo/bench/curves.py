@@ -88,6 +88,8 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
         model = model or (registry.load_model(config.model) if left else None)
         if model is not None and not model.can_look_inside:
             raise McGurkError(f"Nobody can reach into {model.name}: choose a model that runs here.")
+        if model is not None:
+            material.read_for(model)
         found, made, lost = Found.of(known.values()), {}, ""
         yield len(mine) - len(left), len(mine), found
         for place, case in enumerate(left, 1):

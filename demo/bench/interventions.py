@@ -71,6 +71,8 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
         left = [case for case in mine if case.key not in known]
         yield len(mine) - len(left), len(mine), None
         model = model or (registry.load_model(config.model) if left else None)
+        if model is not None:
+            material.read_for(model)
         made, last = {}, (None, None)
         for place, case in enumerate(left, 1):
             try:

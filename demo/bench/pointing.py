@@ -87,6 +87,7 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
     model = model or registry.load_model(config.model)
     if not model.can_look_inside:
         raise McGurkError(f"The model {model.name!r} shows no attention: nothing can point.")
+    material.read_for(model)
     every: list[Pointed] = []
     total, lost = 2 * config.cases, []
     for done in range(total):

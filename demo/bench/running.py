@@ -144,6 +144,7 @@ def _ask_all(config: Config, material: Material, planned: list[Case], model: Omn
         if model is None:
             _take_own_gpu()
             model = registry.load_model(config.model)
+        material.read_for(model)
         bench = _Bench(config, material, model)
         for asked, case in enumerate(open_cases, 1):
             sample = bench.sample(case)

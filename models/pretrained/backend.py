@@ -68,6 +68,7 @@ class Pretrained(OmniModel):
         self.name, self.family, self.model = name, family, model.eval().requires_grad_(False)
         habits = Habits() if adapter is None else adapter.habits
         self.habits = habits if pixels is None else replace(habits, pixels=pixels)
+        self.fps = habits.fps or self.fps
         layout, decoder = family.parts()
         self.decoder = decoder(model)
         self.notes = notes + self.decoder.notes + habits.told()

@@ -14,6 +14,7 @@ from demo.bench import store
 from demo.bench.running import Config, plan, run, shard_of
 from models.fake import FakeModel
 from models.omni import McGurkError
+from tests.serving import stand_in_gallery
 
 QUICK = ("aligned", "swap", "no_sound", "match")
 TABLES = ("table.csv", "measures.csv", "layers.csv", "effects.csv", "samples.jsonl")
@@ -84,6 +85,23 @@ def test_a_run_that_is_stopped_goes_on_and_gives_the_same_bytes(config, tmp_path
     list(run(broken, Counting()))
     assert Counting.asked == 12
     assert bytes_of(broken.out) == bytes_of(whole.out)
+
+
+def test_videos_are_read_at_the_rate_that_the_model_is_used_to(tmp_path):
+    class Used(FakeModel):
+        def __init__(self, fps: float):
+            super().__init__()
+            self.fps, self.given = fps, set()
+
+        def encode(self, stimulus):
+            self.given.add((stimulus.fps, len(stimulus.frames)))
+            return super().encode(stimulus)
+
+    clips = stand_in_gallery(tmp_path)  # of three seconds
+    for fps in (2.0, 4.0):
+        model, own = Used(fps), Config(str(clips), str(tmp_path / f"{fps}"), "fake", ("aligned",), 4, 0)
+        list(run(own, model))
+        assert model.given == {(fps, 3 * fps)}
 
 
 def test_a_finished_run_loads_no_model(config):
