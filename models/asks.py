@@ -135,6 +135,11 @@ def _made(wanted: Mask | None, mask: Tensor | None, query: Tensor, keys: int) ->
     start, batch = keys - queries, 1 if mask is None else len(mask)
     wide = -(-keys // ALIGNED_TO) * ALIGNED_TO
     made = torch.empty(batch, 1, queries, wide, dtype=query.dtype, device=query.device)[..., :keys]
+    if mask is None and queries == 1:  # one more token of an answer sees all there is
+        made.zero_()
+        if wanted is not None:
+            made[0, 0] = wanted.bias(start, keys, keys).clamp(min=lowest).to(query.dtype)
+        return made
     for at in range(0, queries, BLOCK):
         stop = min(at + BLOCK, queries)
         given = causal(start + at, start + stop, keys, query.device)[None, None]

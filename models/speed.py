@@ -307,12 +307,23 @@ def measure_release(name: str, device: torch.device, repeats: int) -> None:
         print(visit.line(row), flush=True)
 
 
+def measure_sweeps(name: str, device: torch.device) -> None:
+    """Print what curves over all layers of a registered model cost, line by line."""
+    from models import registry  # imports what the model needs
+
+    print(f"{name}: curves over all layers, all adapters\n{machine(device)}\n")
+    print("| curve | answers | s | s of processor time |\n|---|---:|---:|---:|")
+    for what, count, seconds, worked in costs.sweeps(registry.load_model(name)):
+        print(f"| {what} | {count} | {seconds:.1f} | {worked:.1f} |", flush=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m models.speed", description=__doc__.splitlines()[0])
     parser.add_argument("--probe", action="store_true", help=f"only check that the probe costs at most {PROBE_LIMIT} x")
     parser.add_argument("--tiny", action="store_true", help="the tiny model, also where there is a GPU")
     parser.add_argument("--random", metavar="NAME", help="a release's size (name, hub id or folder), random weights: "
                         "both answers, every intervention, memory")  # fmt: skip
+    parser.add_argument("--sweeps", metavar="NAME", help="only curves over all layers of a model such as mini")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -322,6 +333,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(machine(torch.device("cpu")))
         sys.exit(0 if ratio <= PROBE_LIMIT else 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if options.sweeps:
+        measure_sweeps(options.sweeps, device)
+        return
     if options.random:
         measure_release(options.random, device, options.repeats)
         return

@@ -69,3 +69,11 @@ def test_every_intervention_is_timed_on_a_prompt_that_it_changes():
     assert len(plain) == len(reader.tokens) == len(ids)
     assert reader.tokens.kinds.count(Kind.QUESTION) == 20 and reader.tokens.kinds.count(Kind.AUDIO) > 0
     assert deaf.tokens.kinds.count(Kind.AUDIO) == 0 and len(deaf.fed) == len(deaf.ids) < len(ids)
+
+
+def test_sweeps_are_timed_over_every_layer(capsys):
+    speed.main(["--sweeps", "fake"])
+    told = capsys.readouterr().out
+    rows = [line for line in told.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 6 and "exit of the sound" in told
+    assert {row.split(" | ")[1] for row in rows} == {"12", "14"}  # 6 layers, and before all, of two adapters

@@ -1,20 +1,22 @@
-"""What each intervention costs: an answer under it on a prompt without words, for `python -m models.speed`.
+"""What interventions cost, for `python -m models.speed`: an answer under each on a prompt without words, and sweeps.
 
-Knows a decoder and a prompt of ids. Does not know clocks.
+Knows a decoder and a prompt of ids, and any model that can be swept. Does not know clips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
+from models.interventions import cut, exit
 from models.interventions.catalogue import INTERVENTIONS
-from models.interventions.intervention import PICTURE, REMOVED, SOUND, Intervention
+from models.interventions.intervention import LAST, PICTURE, REMOVED, SOUND, Intervention
 from models.interventions.reading import Reader
 from models.interventions.streams import begin, likely
-from models.omni import Kind, TokenMap
+from models.omni import SAMPLE_RATE, Kind, OmniModel, Stimulus, TokenMap
 from models.pretrained.decoding import Fed
 from models.pretrained.layout import Media
 from models.probe import paused, steering
@@ -86,3 +88,25 @@ def answered(way: Intervention, reader: BareReader, most: int) -> list[list[int]
     """Prefill and `most` tokens under an intervention."""
     cache, logits, _ = begin(way, reader)
     return reader.decoder.write(cache, likely(cache, logits), reader.next_position, most, ())
+
+
+QUESTION, NAMES = "What do you hear?", ("dog", "rain", "cello", "cat", "river", "drum", "horse", "clock")
+FRAMES, SIDE, CLIP_SECONDS = 8, 224, 8  # of the clip that is swept over; pixels; s
+
+
+def sweeps(model: OmniModel) -> Iterator[tuple[str, int, float, float]]:
+    """(what, answers, s, s of processor time) of curves over all layers of a loaded model, every adapter's answers."""
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (FRAMES, SIDE, SIDE, 3), np.uint8)
+    waveform = rng.standard_normal(CLIP_SECONDS * SAMPLE_RATE).astype(np.float32) / 10
+    encoded = model.encode(Stimulus(frames, FRAMES / CLIP_SECONDS, waveform))
+    list(model.sweep(encoded, QUESTION, NAMES, [None]))  # what the media are read for stays
+    for kind in (PICTURE, SOUND):
+        for what, ways in (
+            (f"cut of the {kind} to the answer", cut.along(cut.Cut(kind, LAST), model.layers)),
+            (f"cut of the {kind} to the question", cut.along(cut.Cut(kind, "question"), model.layers)),
+            (f"exit of the {kind}", exit.along(kind, model.layers)),
+        ):
+            started, worked = time.perf_counter(), time.process_time()
+            count = len(list(model.sweep(encoded, QUESTION, NAMES, ways)))
+            yield what, count, time.perf_counter() - started, time.process_time() - worked

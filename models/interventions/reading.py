@@ -109,6 +109,7 @@ class Terms(Mask):
         self.terms = [(torch.from_numpy(rows), torch.from_numpy(columns).float()) for rows, columns in terms]
         self.opens = None if opens is None else tuple(map(torch.from_numpy, opens))
         touched = np.any([rows for rows, _ in (*terms, *([opens] if opens else []))], axis=0)
+        self._after = sum(columns * float(rows[-1]) for rows, columns in self.terms)  # for every token of an answer
         self._before = np.concatenate([[0], np.cumsum(touched)]).tolist()  # asked in every layer of every pass
 
     def touches(self, start: int, stop: int) -> bool:
@@ -117,6 +118,9 @@ class Terms(Mask):
 
     def bias(self, start: int, stop: int, keys: int) -> Tensor:
         added = torch.zeros(stop - start, keys)
+        if self.terms and start >= len(self._after):
+            added[:, : len(self._after)] = self._after
+            return added
         for rows, columns in self.terms:
             known = min(keys, len(columns))
             added[:, :known] += _rows(rows, start, stop).float()[:, None] * columns[:known]

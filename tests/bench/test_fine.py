@@ -125,6 +125,11 @@ def test_the_score_of_a_label_is_that_of_its_best_class():
     assert alone.score(perceived, "rain", {}) == 0.0
 
 
+def test_what_an_encoder_names_is_compared_word_by_word():
+    assert alone.recognised([("heavy rain", 0.9)], ("snow", "rain"), {}) == "rain"
+    assert alone.recognised([("train", 0.9)], ("snow", "rain"), {}) is None
+
+
 class Placing(FakeModel):
     """Always says what stands first among the options."""
 
