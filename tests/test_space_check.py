@@ -1,14 +1,18 @@
 """What is found before anything is sent to a Space, on small made projects with one fault each, and on this one."""
 
+import ast
 import shutil
 import subprocess
+import sys
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from demo import space_check
 from demo.cli import main
-from demo.space import space_page
+from demo.space import PYTHON, space_page
 from demo.space_check import PROJECT, check, resolve
 from models.omni import McGurkError
 
@@ -26,6 +30,7 @@ short_description: A test
 # Test
 """
 PINS = "torch==2.13.0\ngradio==6.31.0\npydantic==2.12.5\n"
+GONE = {"asynchat", "asyncore", "distutils", "imp", "smtpd"}  # from the standard library, in 3.12
 GPU = "torchvision==0.28.0\nbitsandbytes==0.50.2\n"
 
 
@@ -174,6 +179,27 @@ def test_only_a_space_has_a_page(monkeypatch):
     for said, page in (("", ""), ("no id", ""), ("a/b", "https://huggingface.co/spaces/a/b")):
         monkeypatch.setenv("SPACE_ID", said)
         assert space_page() == page
+
+
+def test_the_code_is_code_of_the_python_that_a_space_has():
+    """What can be told without that Python: its grammar and names, and no module that it has left out."""
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "E9,F", "--target-version"]
+    done = subprocess.run([*ruff, "py" + PYTHON.replace(".", ""), "."], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    for part in ("app.py", "assets", "demo", "docs", "models"):
+        for path in sorted((PROJECT / part).rglob("*.py")) or [PROJECT / part]:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                assert not {name.partition(".")[0] for name in names} & GONE, path
+
+
+def test_the_pinned_pydantic_is_the_one_that_a_space_takes_and_that_is_tested():
+    extra = [Requirement(line) for line in requires("gradio") if 'extra == "mcp"' in line.replace("'", '"')]
+    allowed = next(asked.specifier for asked in extra if asked.name == "pydantic")
+    pinned = next(line for line in (PROJECT / "requirements.txt").read_text().splitlines() if "pydantic==" in line)
+    assert allowed.contains(pinned.split()[0].partition("==")[2])
+    assert version("pydantic") == pinned.split()[0].partition("==")[2]
 
 
 @pytest.fixture
