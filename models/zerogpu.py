@@ -60,8 +60,11 @@ def gpu(duration: Callable[..., float] | float = 60.0) -> Callable[[Function], F
 def declare() -> None:
     """Say, before anything is served, that a GPU may be borrowed: ZeroGPU ends an application that never says so.
 
-    A model that answers on the CPU needs no more than this.
+    A model that answers on the CPU needs no more than this. Before one that borrows is loaded, in the same thread: what
+    stands for CUDA there is known to no other, and transformers would load weights in several.
     """
+    if is_here():
+        os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"
     gpu(STARTING)(_nothing)
 
 

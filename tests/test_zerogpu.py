@@ -12,7 +12,9 @@ import pytest
 from models import registry, zerogpu
 from models.fake import FakeModel
 from models.omni import McGurkError, Stimulus
+from tests import tiny_omni
 from tests.lending import lending, on_space
+from tests.test_adapters import write_lora
 
 LENT = """
 import json, os
@@ -83,6 +85,22 @@ client = Client(address, verbose=False)
 asked = [name for name in client.view_api(return_format="dict")["named_endpoints"]]
 print(json.dumps({"model": type(future.result(60)).__name__, "ready": ready, "endpoints": asked}), flush=True)
 os._exit(0)
+"""
+
+
+LOADED = """
+import json, os
+import transformers.processing_utils
+os.environ["MCGURK_ADAPTER"] = {lora!r}
+from models.zerogpu import declare
+declare()
+from tests import tiny_omni
+tiny_omni.torchvision()
+from models import registry
+from spaces.zero.torch import patching
+model = registry.load_model({released!r})
+print(json.dumps(dict(kind=type(model).__name__, adapters=model.adapters, weights=model.gigabytes * 1e9,
+                      packed=patching.pack())), flush=True)
 """
 
 
@@ -190,6 +208,21 @@ def test_an_application_whose_model_borrows_nothing_is_taken_by_zerogpu_all_the_
         (told,) = on_space(lender, tmp_path, SERVED)
     assert told["model"] == "FakeModel" and "/ask" in told["endpoints"]
     assert "/startup-report" in lender.calls and lender.seconds == []
+
+
+def test_a_large_model_and_its_adapter_are_loaded_and_handed_over(tmp_path):
+    """The package takes weights for CUDA's that are moved in the main thread, and packs them at the launch."""
+    tiny_omni.torchvision()
+    folders = released, lora, home = [tmp_path / name for name in ("released", "lora", "home")]
+    for folder in folders:
+        folder.mkdir()
+    tiny_omni.thinker("Qwen2.5-Omni").save_pretrained(released)
+    tiny_omni.processor("Qwen2.5-Omni").save_pretrained(released)
+    write_lora(lora, tiny_omni.thinker("Qwen2.5-Omni"))
+    with lending() as lender:
+        (told,) = on_space(lender, home, LOADED.format(released=str(released), lora=str(lora)))
+    assert (told["kind"], told["adapters"]) == ("Borrower", ["base", "aligned"])
+    assert told["packed"] > told["weights"] > 0 and lender.seconds == []
 
 
 def test_stopping_is_seen_between_what_arrives(monkeypatch):
