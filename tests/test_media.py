@@ -204,6 +204,10 @@ def test_pictures(name, shape, spots, tmp_path):
     assert alike(clip, film_of(clip, tmp_path))
 
 
+def test_a_photograph_of_tiles_is_whole():
+    assert media.probe(FOLDER / "tiles.heic").size == (1024, 1024)  # its thumbnail is smaller
+
+
 def test_the_bench_sees_photographs_as_the_page_does():
     from demo.bench.material import MAX_SIDE, _photograph
 
