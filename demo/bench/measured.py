@@ -6,6 +6,7 @@ and its files. Does not know how they are shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,11 @@ from demo.bench.methods import Row
 from models.omni import McGurkError
 
 ABOUT = "interventions.json"
+MARK = re.compile(r"<!-- interventions -->\n.*?<!-- end of interventions -->", re.DOTALL)  # a place in a model's card
+UNMEASURED = (
+    "Not measured with these weights yet: `python -m demo bench interventions --clips FOLDER --out RUN`, then "
+    "`python -m demo bench keep RUN`."
+)
 KEPT = ("model", "split", "seed", "options", "questions", "conditions", "methods")  # settings that say what was asked
 
 
@@ -86,7 +92,19 @@ def keep(run: str | Path, folder: Path | None = None) -> Path:
             raise McGurkError(f"Nothing was measured in {str(run)!r} yet: let it run first.")
         adapters = next((sample["adapters"] for sample in samples), {})
         layerwise.write(folder, Found.of(samples), about | {"adapters": adapters})
+    if (card := folder.parent / "README.md").is_file():
+        store.write_atomically(card, filled(card.read_text(encoding="utf-8"), folder))
     return folder
+
+
+def filled(card: str, folder: Path) -> str:
+    """The text of a model's card with the shipped table of interventions where it is marked."""
+    table, _ = read_folder(folder)
+    shown = UNMEASURED
+    if table is not None:
+        of = f"clips of {table.about.get('clips')}, {table.about.get('split')} split"
+        shown = f"{table.questions} questions in all, {of}.\n\n{methods.markdown(table.rows)}"
+    return MARK.sub(lambda _: f"<!-- interventions -->\n\n{shown}\n\n<!-- end of interventions -->", card)
 
 
 def _adapters(samples: Sequence[dict[str, Any]]) -> dict[str, str]:

@@ -24,7 +24,12 @@ def test_shards_of_interventions_make_one_table_that_is_shipped(labelled, tmp_pa
         *_, (done, total, _) = interventions.run(config, FakeModel())
         assert done == total == 8
     assert [path.name for path in (tmp_path / "run").glob("samples*")] == ["samples.jsonl"]
+    card = tmp_path / "README.md"
+    card.write_text("# A card\n\n<!-- interventions -->\n\nstale\n\n<!-- end of interventions -->\n\n## Limits\n")
     folder = measured.keep(run, tmp_path / "measured")
+    told = card.read_text()
+    assert "stale" not in told and "| cut | base |" in told and told.endswith("## Limits\n")
+    assert "16 questions in all" in told and "sound swapped: Plain answers before tuning: 50 % right" in told
     table, drawn = measured.read_folder(folder)
     assert drawn is None and table.questions == 16
     assert table.about["questions"] == 8 and table.about["clips"] == labelled.name
@@ -85,3 +90,8 @@ def test_other_weights_make_numbers_outdated():
 
 def test_a_clip_that_could_not_be_asked_adds_nothing():
     assert not Found.of([{"key": "k", "ask": "see", "skipped": "broken"}]).values
+
+
+def test_the_card_of_mini_shows_what_is_shipped():
+    card = (measured.folder_of("mini").parent / "README.md").read_text(encoding="utf-8")
+    assert measured.MARK.search(card) and measured.filled(card, measured.folder_of("mini")) == card
