@@ -21,7 +21,11 @@ CARDS = (ROOT / "README.md", Path(checkpoint.__file__).parent / "README.md")
 WEIGHTS = "weights.csv"  # which adapters the tables are about: adapter, sha256
 MARK = re.compile(r"<!-- measured: (\w+), ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
 SENSES = ("see", "hear")
-PLAIN = {"aligned": "picture and sound agree"}  # titles that would be mistaken beside the adapters' names
+PLAIN = {  # titles that would be mistaken beside the adapters' names, or leave open what is counted
+    "aligned": "picture and sound agree",
+    "asked modality missing": "asked modality missing: abstains",
+    "only the other modality missing": "only the other modality missing: wrongly abstains",
+}
 
 
 def keep(name: str, run: Path, folder: Path = MEASURED) -> Path:
