@@ -55,6 +55,9 @@ class ListedVideos(Videos):
             else:
                 self._clips.setdefault(label, []).append(Item(label, path, path, path, path))
 
+    def _make(self, item: Item) -> Clip:
+        return read_clip(self.folder / item.picture, fps=self.fps, seen=item.label, heard=item.label)
+
 
 class AVHBench(Material):
     """AVHBench's yes-or-no questions about its own videos; `own_cases` takes the place of our conditions."""
