@@ -46,11 +46,19 @@ def listening(port: int) -> int | None:
                 sockets.add(f"socket:[{cells[9]}]")
     for folder in Path("/proc").glob("[0-9]*/fd") if sockets else ():
         try:
-            if any(os.readlink(link) in sockets for link in folder.iterdir()):
-                return int(folder.parent.name)
+            links = list(folder.iterdir())
         except OSError:  # another user's, or gone meanwhile
             continue
+        if any(_points_to(link) in sockets for link in links):
+            return int(folder.parent.name)
     return None
+
+
+def _points_to(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed meanwhile, which says nothing of the others
+        return ""
 
 
 def _count(folder: str) -> float:
