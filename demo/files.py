@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -126,11 +127,10 @@ def linked(source: Path, out: Path) -> bool:
 def size_of(folder: Path) -> int:
     """Bytes of all files below a folder."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # removed meanwhile
-            continue
+    for inside, _, names in os.walk(folder):  # passes over folders that are removed meanwhile, where rglob fails
+        for name in names:
+            with suppress(OSError):  # removed meanwhile
+                total += os.lstat(Path(inside) / name).st_size
     return total
 
 
