@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from demo import conflicts, labelling, perception, questions, space_check
+from demo import conflicts, labelling, perception, questions, space_check, steering, tellings
 from demo.bench import commands as bench
 from demo.clips import Clip, gallery, rate, read_clip
 from demo.compare import Comparison, compare, to_json
@@ -23,6 +23,7 @@ from demo.player import compose
 from demo.questions import Question
 from demo.sentences import shortened
 from models import registry
+from models.interventions import INTERVENTIONS, Control
 from models.omni import FPS, McGurkError, Stimulus
 
 NAME_WIDTH = 18  # columns of a model's name in the list
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> Parser:
     """The parser of all commands; the chosen one's function is in `.run`."""
     top = Parser(prog="python -m demo", description="When sight, sound and text disagree, what does a model believe?")
-    commands = top.add_subparsers(metavar="compose|ask|label|models|bench|space-check", required=True)
+    commands = top.add_subparsers(metavar="compose|ask|interventions|label|models|bench|space-check", required=True)
 
     composing = commands.add_parser("compose", help="write the mp4 of a clip with a conflict")
     _add_conflict(composing)
@@ -75,6 +76,7 @@ def parser() -> Parser:
     asking.add_argument("--model", default="mini", metavar="NAME", help="see `models`; default mini")
     asking.add_argument("--seen", metavar="NAME", help="what the picture shows, to tell whom an answer followed")
     asking.add_argument("--heard", metavar="NAME", help="what makes the sound that is played")
+    asking.add_argument("--do", metavar="ID~NAME~VALUE", help="an intervention, see `interventions`")
     asking.add_argument("--json", action="store_true", help="print everything as JSON")
     asking.set_defaults(run=run_ask)
 
@@ -82,6 +84,9 @@ def parser() -> Parser:
     labelling_.add_argument("folder", type=Path, metavar="FOLDER", help="video, sound and picture files")
     labelling_.add_argument("--model", default="mini", metavar="NAME", help="see `models`; default mini")
     labelling_.set_defaults(run=run_label)
+
+    doing = commands.add_parser("interventions", help="list what can be done to a model while it answers")
+    doing.set_defaults(run=run_interventions)
 
     listing = commands.add_parser("models", help="list the models, what they need and whether they can run here")
     listing.set_defaults(run=run_models)
@@ -109,13 +114,16 @@ def run_ask(given: argparse.Namespace) -> None:
     clip, other = _clips(given)
     conflict, question = _conflict(given), _question(given)
     stimulus = conflicts.apply(clip, conflict, other)  # what is wrong with it is said before a model is loaded
+    it = steering.from_word(given.do) if given.do else None
     model = registry.load_model(given.model)
     if rate(model) != clip.fps:
         clip, other = _clips(given, rate(model))
         stimulus = conflicts.apply(clip, conflict, other)
     comparison = None
     untold = conflicts.untold(clip, conflict, other)
-    for comparison in compare(model, stimulus, question, untold=untold):  # noqa: B007  the last one is complete
+    if it is not None:
+        print(tellings.told(it), file=sys.stderr)
+    for comparison in compare(model, stimulus, question, untold=untold, steering=it):  # noqa: B007  the last one is complete
         pass
     _say_notices(clip, conflict, other)
     print(json.dumps(to_json(comparison), indent=2) if given.json else _told(comparison))
@@ -152,6 +160,26 @@ def run_space_check(given: argparse.Namespace) -> None:
     if fatal := sum(finding.fails for finding in found):
         raise McGurkError(f"{fatal} {'thing' if fatal == 1 else 'things'} would fail on a Space: see above.")
     print("Nothing here fails on a Space.")
+
+
+def run_interventions(_given: argparse.Namespace) -> None:
+    """Print what each intervention does, its source, its controls and a word to start from."""
+    for id, method in INTERVENTIONS.items():
+        print(f"{id:{NAME_WIDTH}} {method.about}\n{'':{NAME_WIDTH}} source: {method.paper}. It fails: {method.fails}")
+        for control in method.controls():
+            print(f"{'':{NAME_WIDTH}} {control.name}: {_range(control)}")
+
+
+def _range(control: Control) -> str:
+    ranges = {
+        "number": f"{control.low:g} to {control.high:g}, {control.default} unless told",
+        "choice": " | ".join(control.choices),
+        "layers": "first-last, like 3-9; all unless told",
+        "layer": "a layer; -1: before the first",
+        "heads": "layer and head, like 3h0.12h4",
+        "positions": "whole numbers, like 3-9.12",
+    }
+    return ranges[control.kind]
 
 
 def _add_conflict(to: argparse.ArgumentParser) -> None:

@@ -6,8 +6,7 @@ Knows which maps belong together and share a scale. Does not know pages, compone
 from __future__ import annotations
 
 import io
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from demo import maps
-from demo.compare import to_json
 from demo.draw import charts, film, frames, sound, words
 from demo.session import Asked
 from demo.state import ALL_HEADS, LAST_LAYERS
+from models.interventions.intervention import KIND_OF, MODALITIES
 from models.omni import ALIGNED, BASE, Attention, Kind, McGurkError, OmniModel
 
 JPEG_QUALITY = 82
+THUMBNAIL = 72  # pixels, width of a frame among words
 TITLES = {BASE: "Before", ALIGNED: "After"}
 BLIND = "This model answers from a server that lets nobody look inside: it has no attention to show."
 
@@ -34,6 +34,11 @@ class View:
     head: int = ALL_HEADS  # one head, or ALL_HEADS: their mean
     kind: str = maps.RAW  # one of maps.VIEWS
     sink: bool = False  # whether the first token's share stays in
+    step: int = 0  # which token of the answer; 0: its first, which follows the prompt
+
+    def at(self, attention: Attention) -> dict[str, Any]:
+        """`how` for one adapter's answer, which may have fewer tokens: its last is taken then."""
+        return self.how | {"rows": max(0, min(self.step, attention.steps - 1))}
 
     @property
     def how(self) -> dict[str, Any]:
@@ -83,23 +88,25 @@ def seen(asked: Asked, view: View) -> FramesSeen | None:
 def heard(asked: Asked, view: View) -> sound.SoundPicture | None:
     """The spectrogram with a lane of attention for each adapter on one scale; None for a clip of no length."""
     stimulus = asked.comparison.stimulus
-    lanes = {}
-    for adapter, attention in _attentions(asked).items():
-        weights, spans = maps.audio_map(attention, reference=_reference(asked, view, adapter), **view.how)
-        if len(spans):
-            lanes[TITLES.get(adapter, adapter)] = np.nan_to_num(weights), spans
+    lanes = {TITLES.get(adapter, adapter): lane for adapter, lane in _lanes(asked, view).items()}
     if stimulus.duration <= 0:
         return None
+    bands = {}
+    for adapter, attention in _attentions(asked).items():
+        reference = _reference(asked, view, adapter)
+        bands[TITLES.get(adapter, adapter)] = np.nan_to_num(
+            maps.band_map(attention, reference=reference, **view.at(attention))
+        )
     number = "{:.1f} ×" if view.kind == maps.RELATIVE else "{:.1%}"
-    return sound.sound_picture(stimulus.waveform, lanes, seconds=stimulus.duration, number=number)
+    return sound.sound_picture(stimulus.waveform, lanes, seconds=stimulus.duration, number=number, bands=bands)
 
 
-def read(asked: Asked, view: View) -> dict[str, list[tuple[str, float | None]]]:
+def read(asked: Asked, view: View) -> dict[str, list[words.Shade]]:
     """Adapter -> the prompt's words with their shades, all adapters on one scale."""
     weighed = {}
     for adapter, attention in _attentions(asked).items():
         reference = _reference(asked, view, adapter)
-        weight = maps.weights(attention, reference=reference, signed=view.kind != maps.RAW, **view.how)
+        weight = maps.weights(attention, reference=reference, signed=view.kind != maps.RAW, **view.at(attention))
         weighed[adapter] = _doublings(weight) if view.kind == maps.RELATIVE else weight
     attentions = _attentions(asked)
     scale = max(
@@ -112,11 +119,56 @@ def read(asked: Asked, view: View) -> dict[str, list[tuple[str, float | None]]]:
     }
 
 
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """What stands in the words for a stretch of picture or sound: its steps and what each of them gets."""
+
+    shares: dict[str, tuple[float, ...]]  # adapter -> weight of each step, 0..1 of the heaviest of all adapters
+    spans: tuple[tuple[float, float], ...]  # s
+    jpegs: tuple[bytes, ...] = ()  # small pictures, one a step
+
+
+def strips(asked: Asked, view: View) -> dict[Kind, Strip]:
+    """Kind of media -> how it is collapsed; kinds that are not there are left out."""
+    stimulus, found = asked.comparison.stimulus, {}
+    heats = video_maps(asked, view)
+    if heats and stimulus.frames is not None:
+        times = next(iter(_attentions(asked).values())).tokens.frame_times
+        places = np.clip(np.round(times * stimulus.fps).astype(int), 0, len(stimulus.frames) - 1)
+        small = tuple(_jpeg(frames.thumbnail(frame, THUMBNAIL)) for frame in stimulus.frames[places])
+        ends = [*times[1:], max(stimulus.duration, times[-1])]
+        summed = {adapter: heat.sum((1, 2)) for adapter, heat in heats.items()}
+        found[Kind.VIDEO] = Strip(_scaled(summed), tuple(zip(times.tolist(), map(float, ends), strict=True)), small)
+    lanes = _lanes(asked, view)
+    if lanes:
+        spans = tuple((float(a), float(b)) for a, b in next(iter(lanes.values()))[1])
+        found[Kind.AUDIO] = Strip(_scaled({adapter: weights for adapter, (weights, _) in lanes.items()}), spans)
+    return found
+
+
 def by_layer(asked: Asked, per_token: bool = False, sink: bool = False):
     """A plotly figure: attention share of each kind of token by layer, before and after."""
     table = "per_token" if per_token else "raw"
     tables = {adapter: maps.shares(attention, sink)[table] for adapter, attention in _attentions(asked).items()}
     return charts.layer_shares(tables, per_token=per_token)
+
+
+def strengths(asked: Asked) -> dict[str, list[float]]:
+    """ "picture", "sound", "text" -> their share of attention in each layer, of the adapter that answered last."""
+    attentions = list(_attentions(asked).values())
+    if not attentions:
+        return {}
+    raw = maps.shares(attentions[-1])["raw"]
+    return {name: raw[kind].tolist() for name, kind in KIND_OF.items() if kind in raw and name in MODALITIES}
+
+
+def written(asked: Asked) -> dict[str, tuple[str, ...]]:
+    """Adapter -> those tokens of its answer whose maps are known, in order."""
+    found = {}
+    for adapter, attention in _attentions(asked).items():
+        places = attention.tokens.positions(Kind.GENERATED)[: attention.steps]
+        found[adapter] = tuple(attention.tokens.pieces[at] for at in places)
+    return found
 
 
 def write_film(asked: Asked, view: View, out: Path) -> Path:
@@ -131,17 +183,11 @@ def write_film(asked: Asked, view: View, out: Path) -> Path:
     return film.overlay_video(stimulus.frames, stimulus.fps, stimulus.waveform, titled, out, steps=steps)
 
 
-def to_json_text(asked: Asked) -> str:
-    """Everything about the last comparison as JSON, and the state that leads to it."""
-    written = to_json(asked.comparison) | {"conflict": asdict(asked.situation.state.conflict)}
-    return json.dumps(written, indent=2, ensure_ascii=False)
-
-
 def to_values(asked: Asked, view: View) -> dict[str, Any]:
     """Adapter -> its maps as plain lists: video, frame_times, audio, spans, words."""
     found = {}
     for adapter, attention in _attentions(asked).items():
-        how = view.how | {"reference": _reference(asked, view, adapter)}
+        how = view.at(attention) | {"reference": _reference(asked, view, adapter)}
         weights, spans = maps.audio_map(attention, **how)
         spoken = words.words(attention.tokens, maps.weights(attention, **how))
         media = (Kind.VIDEO, Kind.AUDIO)
@@ -158,10 +204,28 @@ def to_values(asked: Asked, view: View) -> dict[str, Any]:
 def video_maps(asked: Asked, view: View) -> dict[str, np.ndarray]:
     """Adapter -> times x rows x columns."""
     return {
-        adapter: np.nan_to_num(maps.video_map(attention, reference=_reference(asked, view, adapter), **view.how))
+        adapter: np.nan_to_num(
+            maps.video_map(attention, reference=_reference(asked, view, adapter), **view.at(attention))
+        )
         for adapter, attention in _attentions(asked).items()
         if len(attention.tokens.positions(Kind.VIDEO))
     }
+
+
+def _lanes(asked: Asked, view: View) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Adapter -> (weight of each stretch of sound, the stretches); {} without a sound."""
+    found = {}
+    for adapter, attention in _attentions(asked).items():
+        weights, spans = maps.audio_map(attention, reference=_reference(asked, view, adapter), **view.at(attention))
+        if len(spans):
+            found[adapter] = np.nan_to_num(weights), spans
+    return found
+
+
+def _scaled(weights: dict[str, np.ndarray]) -> dict[str, tuple[float, ...]]:
+    """0..1 of the heaviest of all adapters."""
+    top = max((float(one.max(initial=0.0)) for one in weights.values()), default=0.0) or 1e-9
+    return {adapter: tuple(np.clip(one / top, 0, 1).round(3).tolist()) for adapter, one in weights.items()}
 
 
 def _attentions(asked: Asked) -> dict[str, Attention]:

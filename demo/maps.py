@@ -15,7 +15,7 @@ from models.omni import KINDS, Attention, Kind, McGurkError, TokenMap
 RAW, DIFFERENCE, RELATIVE = "raw", "difference", "relative"
 VIEWS = (RAW, DIFFERENCE, RELATIVE)
 NEUTRAL_PROMPT = "Describe this."  # what the relative view divides by
-ROWS = ("last", "generated", "all")  # last position of the prompt; positions of the answer; both
+ROWS = ("last", "generated", "all")  # last position of the prompt; positions of the answer; both; or a row's number
 SINK = "sink"  # the share of the positions that draw attention whatever they hold
 MIN_REFERENCE = 1e-6  # smallest share that is divided by, below what float16 rows resolve
 
@@ -30,7 +30,7 @@ def weights(
     *,
     layers: tuple[int, int] | None = None,
     head: int | None = None,
-    rows: str = "last",
+    rows: str | int = "last",
     sink: bool = False,
     view: str = RAW,
     reference: Attention | None = None,
@@ -39,7 +39,8 @@ def weights(
     """Weight of each of the T positions, float64.
 
     layers: (first, last + 1), averaged; None: the last third. head: one head; None: the mean of all.
-    rows: "last" (what the model looks at when it starts to answer), "generated" or "all" (their mean).
+    rows: "last" (what the model looks at when it starts to answer), "generated" or "all" (their mean), or the number of
+    one: n is where it looked when it wrote the answer's token n; a reference is held against as it starts to answer.
     sink: False sets the sinks to 0 and gives the rest as shares of what is left; True leaves shares of everything.
     view: "raw" sums to 1. "difference" subtracts the weights in `reference` (the same stimulus, another question);
     what fell is 0 unless `signed`. "relative" divides by the weights in `reference` (a neutral prompt); positions
@@ -57,7 +58,8 @@ def weights(
         raise McGurkError(f"The {view} view needs the attention of a second question: ask that first.")
     if attention.tokens.grid != reference.tokens.grid:
         raise McGurkError("The two attention maps belong to different pictures: ask both about the same clip.")
-    there = _matched(attention.tokens, reference.tokens, _mean_row(reference, **how))
+    begun = how | {"rows": "last"} if isinstance(rows, int) else how
+    there = _matched(attention.tokens, reference.tokens, _mean_row(reference, **begun))
     if view == RELATIVE:
         return here / np.maximum(there, MIN_REFERENCE)
     change = here - np.nan_to_num(there)
@@ -90,6 +92,23 @@ def audio_map(attention: Attention, **how) -> tuple[np.ndarray, np.ndarray]:
     return _over_window(found, spans, tokens.audio_window), spans
 
 
+def band_map(attention: Attention, **how) -> np.ndarray:
+    """Weight of each frequency band at each stretch of sound, float64 bands x n, the lowest band first.
+
+    An encoder with bands gives each stretch as many tokens, in the order of their frequencies; (0, n) without any.
+    Smoothed over an encoder's window as in audio_map(). `how`: see weights().
+    """
+    tokens = attention.tokens
+    audio = tokens.positions(Kind.AUDIO)
+    if not len(audio):
+        return np.zeros((0, 0))
+    spans, counts = np.unique(tokens.audio[audio], axis=0, return_counts=True)
+    if counts[0] < 2 or (counts != counts[0]).any():
+        return np.zeros((0, len(spans)))
+    bands = weights(attention, **how)[audio].reshape(len(spans), counts[0]).T
+    return np.stack([_over_window(band, spans, tokens.audio_window) for band in bands])
+
+
 def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.ndarray]]:
     """Attention by kind of token, mean over heads and rows: {"raw" | "per_token": {kind: float64, layers}}.
 
@@ -114,17 +133,20 @@ def _over_window(values: np.ndarray, spans: np.ndarray, window: float) -> np.nda
     return near @ values / near.sum(1)
 
 
-def _mean_row(attention: Attention, *, layers: tuple[int, int] | None, head: int | None, rows: str, sink: bool):
+def _mean_row(attention: Attention, *, layers: tuple[int, int] | None, head: int | None, rows: str | int, sink: bool):
     """One row of T weights: the mean over the layers, heads and rows that are asked for."""
     first, last = layers or default_layers(attention)
     if not 0 <= first < last <= attention.layers:
         raise McGurkError(f"There are no layers {first} to {last - 1}: choose from 0 to {attention.layers - 1}.")
     if head is not None and not 0 <= head < attention.heads:
         raise McGurkError(f"There is no head {head}: choose from 0 to {attention.heads - 1}, or all.")
-    if rows not in ROWS:
+    if isinstance(rows, int) and not 0 <= rows < attention.rows.shape[2]:
+        raise McGurkError(f"There is no row {rows}: choose from 0 to {attention.rows.shape[2] - 1}.")
+    if not isinstance(rows, int) and rows not in ROWS:
         raise McGurkError(f"There are no rows {rows!r}: choose {', '.join(ROWS)}.")
     one_row = attention.rows.shape[2] == 1  # nothing was generated
-    which = {"last": slice(0, 1), "generated": slice(0 if one_row else 1, None), "all": slice(None)}[rows]
+    named = {"last": slice(0, 1), "generated": slice(0 if one_row else 1, None), "all": slice(None)}
+    which = slice(rows, rows + 1) if isinstance(rows, int) else named[rows]
     heads = slice(None) if head is None else slice(head, head + 1)
     mean = attention.rows[first:last, heads, which].mean((0, 1), dtype=np.float64)
     row = np.average(mean, axis=0, weights=attention.weights[which])

@@ -28,7 +28,7 @@ from demo.sameness import digest, key_of
 from demo.shelf import Shelves, Source
 from demo.state import State, from_query, has_own
 from demo.turns import Turns, Wait
-from models.interventions import Intervention, Look
+from models.interventions import Intervention
 from models.omni import Attention, McGurkError, OmniModel, Stimulus, never, unless
 
 # bytes kept: a situation holds its clip's frames, see demo.library; both answers with their attention are 1 to 6 MB
@@ -77,6 +77,10 @@ class Asked:
     references: dict[str, dict[str, Attention]] = field(default_factory=dict)  # view -> adapter -> held against
     wait: Wait | None = None  # what comes first, while others have their turn
     recalled: bool = False  # whether the same had been answered before
+    changed: tuple[Intervention, Comparison] | None = None  # the last intervention, and the answers under it
+    heads: dict[str, Any] = field(default_factory=dict)  # modality -> what demo.heads found
+    lens: Any = None  # what the tokens say, see demo.lens
+    curve: Any = None  # the last one that was drawn, see demo.sweeps
 
     @property
     def complete(self) -> bool:
@@ -296,9 +300,8 @@ class Lab:
         if has_own(state):  # it may have been trimmed or labelled meanwhile
             return False
         was = last.situation.state
-        return state == replace(
-            was, layer=state.layer, head=state.head, view=state.view, sink=state.sink, frame=state.frame
-        )
+        how = ("layer", "head", "view", "sink", "step", "frame", "does")
+        return state == replace(was, **{name: getattr(state, name) for name in how})
 
     def last(self, session: str) -> Asked | None:
         """What the session asked last, if it is still remembered."""
@@ -306,7 +309,7 @@ class Lab:
 
     def with_reference(self, session: str, view: str) -> Asked:
         """What was asked last, together with the attention that a view holds it against. Raises McGurkError."""
-        asked = self._last(session)
+        asked = self.asked_last(session)
         if view == maps.RAW or view in asked.references:
             return asked
         question = asked.comparison.question
@@ -318,25 +321,21 @@ class Lab:
 
         *_, reference = self.run(session, look, key=key_of(asked.situation.digest, "look", prompt))
         asked = replace(asked, references=asked.references | {view: reference})
+        self.keep(session, asked)
+        return asked
+
+    def asked_last(self, session: str) -> Asked:
+        """What the session asked last, once there is an answer. Raises McGurkError before."""
+        asked = self.last(session)
+        if asked is None or asked.comparison is None:
+            raise McGurkError("There is no answer to look into yet: ask first.")
+        return asked
+
+    def keep(self, session: str, asked: Asked) -> None:
+        """Keep more about the last answers, unless something else was asked meanwhile."""
         current = self.last(session)
         if current is not None and current.comparison is asked.comparison:
             self._asked.put(session, asked)
-        return asked
-
-    def steer(self, session: str, steering: Intervention) -> tuple[Comparison, Comparison]:
-        """(the last comparison, the same question asked again under an intervention). Raises McGurkError."""
-        asked = self._last(session)
-        original = asked.comparison
-        how = {"steering": steering, "attention": False, "untold": original.untold}
-
-        def answer(stop: Callable[[], bool]) -> Iterator[Comparison]:
-            *_, steered = compare(
-                self.model(), original.stimulus, original.question, encoded=asked.encoded, stop=stop, **how
-            )
-            yield steered
-
-        *_, steered = self.run(session, answer, key=key_of(asked.situation.digest, "steer", original.question, how))
-        return original, steered
 
     def forget(self, session: str) -> None:
         """Drop what a session had in hand and delete its files."""
@@ -357,12 +356,6 @@ class Lab:
         self._library.read_ahead(idle, self.rate)
         if idle():
             trim()
-
-    def _last(self, session: str) -> Asked:
-        asked = self.last(session)
-        if asked is None or asked.comparison is None:
-            raise McGurkError("There is no answer to look into yet: ask first.")
-        return asked
 
     def perceive(self, session: str, state: State, own: Mapping[str, Source] | None = None) -> perception.Perceived:
         """What the encoders recognise in a situation, when it is the session's turn. Raises McGurkError."""
@@ -386,17 +379,6 @@ def question_of(state: State, stimulus: Stimulus, around: tuple[str, ...] = ()) 
 def other_question(question: Question) -> Question:
     """What a question is held against in the difference view: hearing against seeing, all else against hearing."""
     return questions.question("see" if question.kind == "hear" else "hear", question.options)
-
-
-def steering_of(picture: float, sound: float, text: float, first: int, last: int, layers: int) -> Look:
-    """An intervention on the attention paid to picture, sound and injected text: factors, in layers first..last.
-
-    Raises McGurkError for layers that do not exist.
-    """
-    if not 0 <= first <= last < layers:
-        raise McGurkError(f"There are no layers {first} to {last}: choose from 0 to {layers - 1}, the first one first.")
-    window = None if (first, last + 1) == (0, layers) else (first, last + 1)
-    return Look(float(picture), float(sound), float(text), window)
 
 
 def _done(clip: Clip, conflict: Conflict, other: Clip | None) -> tuple[Stimulus, tuple[str, ...], str]:

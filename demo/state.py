@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from demo import conflicts, questions
+from demo import conflicts, questions, steering
 from demo.conflicts import Conflict
+from models.interventions import Intervention
 from models.omni import McGurkError
 
 OPTION_MODES = ("options", "free", "own")  # drawn from the vocabulary / a free answer / the visitor's own list
@@ -22,6 +23,7 @@ LAST_LAYERS = -1  # stands for the model's default: the mean over its last third
 ALL_HEADS = -1
 MAX_LAYER = MAX_HEAD = 127
 MAX_FRAME = 600
+MAX_STEP = 95
 MAX_LINK = 4_000  # characters; servers and messengers cut longer ones
 OWN = "own-"  # how the ids of clips begin that are not in the gallery but the visitor's own
 
@@ -43,7 +45,9 @@ class State:
     head: int = ALL_HEADS
     view: str = "raw"  # one of VIEWS
     sink: bool = False  # whether the first token's share is shown
+    step: int = 0  # which token of the answer the maps belong to
     frame: int = 0
+    does: Intervention | None = None  # what is done to the models when they are asked once more
 
 
 def to_query(state: State) -> str:
@@ -213,7 +217,9 @@ CODES: dict[str, Code] = {
     "head": _whole("head", ALL_HEADS, MAX_HEAD),
     "view": _choice("view", VIEWS),
     "sink": Code("sink", _read_flag, "0 or 1", lambda flag: str(int(flag))),
+    "token": _whole("step", 0, MAX_STEP),
     "frame": _whole("frame", 0, MAX_FRAME),
+    "do": Code("does", steering.from_word, "an intervention", steering.to_word),
 }
 
 _DEFAULT = State()

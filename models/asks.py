@@ -63,14 +63,9 @@ class Asks:
     outputs: Mapping[int, Callable[[Tensor, int, int, nn.Module], Tensor]] = field(default_factory=dict)
     first: int = 0
 
-    @property
-    def start(self) -> int:
-        """The first layer that is not left alone; the number of layers if all are."""
-        return min((*self.masks, *self.edits, *self.values, *self.outputs), default=len(self.layers))
-
 
 class Steered:
-    """Several Asks at work: one for the whole batch, or one for each of its rows; a smaller batch has the first."""
+    """Several Asks at work: one for the whole batch, or one for each of its rows."""
 
     def __init__(self, asks: Sequence[Asks]):
         self.asks = asks
@@ -83,7 +78,7 @@ class Steered:
     def mask(self, layer: int, mask: Tensor | None, query: Tensor, keys: int) -> Tensor | None:
         """The mask with what is asked added: floats, (1 or batch) x 1 x queries x keys."""
         start = keys - query.shape[2]
-        wanted = [ask.masks.get(layer) for ask in self._of(len(query))]
+        wanted = [ask.masks.get(layer) for ask in self.asks]
         wanted = [one if one is not None and one.touches(start, keys) else None for one in wanted]
         if not any(wanted):
             return mask
@@ -101,7 +96,7 @@ class Steered:
 
     def values(self, layer: int, key: Tensor, value: Tensor, heads: int) -> tuple[Tensor, Tensor]:
         """Keys and values with what is asked multiplied in; one for each query head where heads differ."""
-        wanted = [ask.values.get(layer) for ask in self._of(len(value))]
+        wanted = [ask.values.get(layer) for ask in self.asks]
         if all(one is None for one in wanted):
             return key, value
         finest = max(one.shape[0] for one in wanted if one is not None)
@@ -114,12 +109,9 @@ class Steered:
             key, value = (one.repeat_interleave(heads // one.shape[1], 1) for one in (key, value))
         return key, value * factors[..., None].to(value.dtype)
 
-    def _of(self, batch: int) -> Sequence[Asks]:
-        return self.asks if len(self.asks) == 1 else self.asks[:batch]
-
     def each(self, name: str, layer: int, batch: int) -> Iterator[tuple[slice, object]]:
         """(rows of the batch, what is asked of them) for edits or outputs."""
-        for row, ask in enumerate(self._of(batch)):
+        for row, ask in enumerate(self.asks):
             if (wanted := getattr(ask, name).get(layer)) is not None:
                 yield slice(row, row + 1) if len(self.asks) > 1 else slice(0, batch), wanted
 

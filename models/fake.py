@@ -14,6 +14,7 @@ import numpy as np
 
 from models.interventions import Cut, Intervention, Look
 from models.interventions.intervention import KIND_OF, PICTURE, SOUND
+from models.lens import Said, places_of
 from models.omni import (
     ALIGNED,
     BASE,
@@ -27,6 +28,7 @@ from models.omni import (
     TokenMap,
     never,
     unless,
+    without_generated,
 )
 
 ABSTAIN = "none of the above"
@@ -100,6 +102,20 @@ class FakeModel(OmniModel):
             bands = np.array_split(np.abs(np.fft.rfft(encoded.waveform)), 8)
             found["sound"] = np.array([band.mean() for band in bands], np.float32)
         return found
+
+    def lens(self, encoded: Stimulus, question: str, names: Sequence[str], adapter: str, stop=never) -> Said:
+        """Picture tokens say what is seen from layer 1 on, sound tokens what is heard; the last what is believed."""
+        unless(stop)
+        tokens = without_generated(_tokens(encoded, question, "You watch and listen.", ""))
+        places = places_of(tokens)
+        believed = _belief(encoded, question, names, adapter, frozenset())
+        told = {Kind.VIDEO: encoded.seen, Kind.AUDIO: encoded.heard}
+        said = [told.get(tokens.kinds[at], believed) for at in places]
+        here = np.array([[name == one for name in names] for one in said], np.float32)
+        after = np.arange(self.layers)[:, None, None]
+        shares = 1.0 / len(names) + np.where(after >= 1, here * 4, 0)
+        best = {kind: tuple((told[kind] or "nothing",) * tokens.kinds.count(kind) for _ in after) for kind in told}
+        return Said(tuple(names), tokens, places, shares / shares.sum(-1, keepdims=True), best)
 
 
 def _asked(question: str) -> tuple[bool, bool]:

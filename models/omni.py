@@ -19,9 +19,11 @@ from models.wording import ALTERNATIVE, GROUNDING
 
 if TYPE_CHECKING:
     from models.interventions import Intervention
+    from models.lens import Said
 
 SAMPLE_RATE = 16_000  # Hz, of every waveform in this project
 NAME_TOKENS, SENTENCE_TOKENS = 24, 96  # of an answer, at most: one of several options, or free
+MOST_ROWS, ROWS_BYTES = 13, 6_000_000  # of an answer's attention that is kept: the prompt's last and twelve tokens
 BASE, ALIGNED = "base", "aligned"  # the two adapters a comparison puts side by side
 FPS = 2.0  # frames of a clip a second, unless an adapter is used to others
 FRAME_TOKENS, SOUND_TOKENS, LETTERS = 256, 25, 4  # of a frame, of a second of sound; of text a token: typical ones
@@ -147,13 +149,21 @@ class Attention:
         return np.array(self.counts or (1,) * self.rows.shape[2], dtype=float)
 
     def reduced(self) -> Attention:
-        """The same with at most two rows: the last of the prompt, and the mean over all that were generated."""
-        if self.rows.shape[2] <= 2:
+        """The same with at most MOST_ROWS rows and about ROWS_BYTES, but at least two: the last is the rest's mean."""
+        layers, heads, count, columns = self.rows.shape
+        kept = max(2, min(MOST_ROWS, ROWS_BYTES // max(1, layers * heads * columns * self.rows.itemsize)))
+        if count <= kept:
             return self
-        weights = self.weights
-        written = np.average(self.rows[:, :, 1:], axis=2, weights=weights[1:]).astype(self.rows.dtype)
-        rows = np.stack([self.rows[:, :, 0], written], axis=2)
-        return replace(self, rows=rows, counts=(int(weights[0]), int(weights[1:].sum())))
+        first, weights = kept - 1, self.weights
+        rest = np.average(self.rows[:, :, first:], axis=2, weights=weights[first:]).astype(self.rows.dtype)
+        rows = np.concatenate([self.rows[:, :, :first], rest[:, :, None]], axis=2)
+        return replace(self, rows=rows, counts=(*map(int, weights[:first]), int(weights[first:].sum())))
+
+    @property
+    def steps(self) -> int:
+        """How many tokens of the answer have a row of their own: that of the position before each."""
+        single = int((self.weights == 1).sum())
+        return min(single, self.tokens.kinds.count(Kind.GENERATED))
 
 
 @dataclass(frozen=True)
@@ -282,6 +292,15 @@ class OmniModel(ABC):
         float32; a modality that isn't there is left out. Raises McGurkError for a model that nobody can reach into.
         """
         raise McGurkError(f"Nobody can reach into {self.name}: choose a model that runs here.")
+
+    def lens(
+        self, encoded: Any, question: str, names: Sequence[str], adapter: str, stop: Callable[[], bool] = never
+    ) -> Said:
+        """What picture and sound tokens say of these names in each layer, see models/lens.py.
+
+        Raises McGurkError for a model whose states nobody can read out.
+        """
+        raise McGurkError(f"Nobody can read the layers of {self.name} out: choose mini.")
 
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
         """Encode and answer in one call: {adapter: Answer}."""

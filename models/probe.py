@@ -8,10 +8,9 @@ sound or words (TokenMap does), nor which interventions there are (models/interv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 
 import numpy as np
 import torch
@@ -99,24 +98,6 @@ def steering(*asks: Asks | None) -> Iterator[None]:
         yield
     finally:
         _steered.reset(token)
-
-
-@contextmanager
-def joining(blocks: Sequence[nn.Module], rows: Sequence[int]) -> Iterator[None]:
-    """Let a batch of one grow inside: from layer l on it has rows[l] rows (never falling), copies of the first one.
-
-    blocks: the decoder layers, which take their hidden states first. Whatever rows have in common is computed once.
-    """
-
-    def grow(count: int, _module, given: tuple):
-        if (missing := count - len(given[0])) > 0:
-            return (torch.cat([given[0], given[0][:1].expand(missing, -1, -1)]), *given[1:])
-        return None
-
-    with ExitStack() as stack:
-        for block, count in zip(blocks, rows, strict=True):
-            stack.callback(block.register_forward_pre_hook(partial(grow, count)).remove)
-        yield
 
 
 def probed_attention(module, query, key, value, attention_mask, scaling=None, **kwargs):

@@ -20,7 +20,7 @@ def client(tmp_path_factory):
 
 def test_endpoints_are_named_typed_and_documented(client):
     described = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(described) == {"/compose", "/ask", "/attention"}
+    assert set(described) == {"/compose", "/ask", "/attention", "/intervene", "/sweep"}
     parameters = {p["parameter_name"]: p for p in described["/ask"]["parameters"]}
     assert parameters["shift"]["type"]["type"] == "number" and parameters["shift"]["parameter_default"] == 0.0
     assert "Ask base and aligned" in described["/ask"]["description"]
@@ -55,6 +55,21 @@ def test_attention_of_the_last_answers(client):
     difference = client.predict(view="difference", layer=2, head=1, film=True, api_name="/attention")
     assert difference["aligned"]["video"] != raw["aligned"]["video"]
     assert difference["film"]
+
+
+def test_an_intervention_on_the_last_question(client):
+    client.predict(question="hear", clip="dog", sound="swap", other="cat", api_name="/ask")
+    told = client.predict(does="listen~kind~sound~gain~0", api_name="/intervene")
+    assert told["aligned"]["answer"] == "none of the above" and told["base"]["followed"] == "picture"
+    assert told["word"] == "listen~kind~sound~gain~0" and told["values"] == {"kind": "sound", "gain": 0.0}
+    curve = client.predict(does="exit~kind~sound~after~2", axis="after", api_name="/sweep")
+    assert curve["x"] == [-1, 0, 1, 2, 3, 4, 5] and len(curve["points"]["aligned"]) == 7
+    assert (
+        curve["points"]["aligned"][0]["cat"] < curve["points"]["aligned"][3]["cat"] == curve["plain"]["aligned"]["cat"]
+    )
+    for wrong in ("listen~gain~9", "magic", "listen"):
+        with pytest.raises(AppError):
+            client.predict(does=wrong, api_name="/intervene")
 
 
 def test_uploads_are_taken(client, media_file):

@@ -35,6 +35,7 @@ def told(capsys, *arguments: str) -> tuple[int, str, str]:
         ("ask", "--clip", "{plain.mp4}", "--question", "see", "--caption", "", "--model", "fake"),
         ("ask", "--clip", "{plain.mp4}", "--question", "see", "--long-text", "-3", "--model", "fake"),
         ("ask", "--clip", "{plain.mp4}", "--question", "see", "--sound", "{mute.mp4}", "--model", "fake"),
+        ("ask", "--clip", "{plain.mp4}", "--question", "see", "--do", "listen~gain~9", "--model", "fake"),
         ("compose", "--clip", "{plain.mp4}", "--out", "/nowhere/at/all.mp4"),
         ("compose", "--clip", "{plain.mp4}"),
         ("bench", "--model", "fake"),
@@ -146,3 +147,11 @@ def test_conditions_are_listed(capsys):
     code, out, _ = told(capsys, "bench", "--list")
     assert code == 0
     assert "swap_50" in out and "MMA-Bench" in out
+
+
+def test_what_can_be_done_to_a_model(capsys, media_file):
+    code, out, err = told(capsys, "interventions")
+    assert (code, err) == (0, "") and "listen" in out and "arXiv 2311.02126" in out
+    how = ("--question", "see", "--seen", "dog", "--options", "dog,cat", "--model", "fake", "--do", "look~picture~0")
+    code, out, err = told(capsys, "ask", "--clip", str(media_file("plain.mp4")), *how)
+    assert code == 0 and "Nobody looks at the picture." in err and "none of the above" in out

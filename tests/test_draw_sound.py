@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from demo.draw.colours import SOUND, rgb
-from demo.draw.sound import LANE, LANE_GAP, SPECTROGRAM, log_mel, sound_picture
+from demo.draw.sound import BAND, LANE, LANE_GAP, SPECTROGRAM, log_mel, sound_picture
 from models.omni import SAMPLE_RATE, McGurkError
 
 TONE = np.sin(2 * np.pi * 1000 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
@@ -65,3 +65,15 @@ def test_nothing_at_all_is_refused():
 def test_a_minute_is_drawn_no_larger_than_a_second():
     long = np.tile(TONE, 30)
     assert sound_picture(long).image.shape == sound_picture(TONE).image.shape
+
+
+def test_bands_lie_beneath_their_lane_the_highest_on_top():
+    lanes = {"after": (np.array([0.08, 0.04]), SPANS)}
+    bands = {"after": np.array([[0.0, 0.02], [0.08, 0.0]])}
+    plain, banded = sound_picture(TONE, lanes), sound_picture(TONE, lanes, bands=bands)
+    assert banded.image.shape[0] == plain.image.shape[0] + 2 * BAND
+    top, left = SPECTROGRAM + LANE_GAP + LANE, round(banded.plot[0] * banded.image.shape[1])
+    right = round(banded.plot[2] * banded.image.shape[1])
+    high, low = (banded.image[top + BAND * n + 4, left:right, 3].astype(int) for n in (0, 1))
+    middle = len(high) // 4
+    assert high[middle] > 200 > low[middle] and low[-middle] > high[-middle]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.maps import audio_map, default_layers, shares, video_map, weights
+from demo.maps import audio_map, band_map, default_layers, shares, video_map, weights
 from models.fake import FakeModel
 from models.omni import ALIGNED, Attention, Kind, McGurkError, Stimulus, TokenMap
 
@@ -65,6 +65,25 @@ def test_moments_that_the_encoder_hears_at_once_share_their_weight():
     np.testing.assert_allclose(heard(), (0.6, 0, 0, 0.3, 0), atol=1e-3)
     means = (0.3, 0.2, 0.1, 0.1, 0.15)  # of three, at the ends of two
     np.testing.assert_allclose(heard(audio_window=0.96), means, atol=1e-3)
+
+
+def test_bands_add_up_to_the_map_of_the_sound(attention):
+    np.testing.assert_allclose(band_map(tiny()), [[0.1], [0.1]], atol=1e-3)
+    for one in attention.values():
+        bands = band_map(one)
+        assert bands.shape == (2, 13)
+        np.testing.assert_allclose(bands.sum(0), audio_map(one)[0])
+    silent = FakeModel().ask(Stimulus(np.zeros((2, 8, 8, 3), np.uint8), 2.0, None), "See?")[ALIGNED].attention
+    assert band_map(silent).size == 0
+
+
+def test_a_row_is_a_token_of_the_answer(attention):
+    rows = tiny()
+    np.testing.assert_allclose(weights(rows, rows=1, sink=True), np.full(7, 1 / 7), atol=1e-3)
+    np.testing.assert_allclose(weights(rows, rows=0), weights(rows))
+    assert rows.steps == 1
+    with pytest.raises(McGurkError, match="no row 2"):
+        weights(rows, rows=2)
 
 
 def test_difference_and_relative_views():

@@ -5,12 +5,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
-from models.asks import Asks
 from models.interventions import Cut, Exit, Look
 from models.interventions.cut import EVERYTHING, REGION
 from models.interventions.reading import Reader
 from models.omni import Kind, McGurkError, TokenMap
-from models.probe import PROBE, joining, paused, recording, scores, steering
+from models.probe import PROBE, paused, recording, scores, steering
 
 LENGTH, STEPS = 23, 4
 
@@ -199,28 +198,6 @@ def test_the_rows_of_a_batch_can_be_steered_each_its_own_way(ids):
         alone, of_it = steered(build(PROBE), ids[:1], way, steps=1)
         torch.testing.assert_close(together[:, row : row + 1], alone, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(recorder.passes[2][0][row], of_it.passes[2][0][0], atol=1e-5, rtol=1e-5)
-
-
-def test_rows_that_join_a_batch_where_they_differ_are_those_of_a_whole_batch(ids):
-    """Row by row what each is alone, and layers that all have in common are run for one row."""
-    model, seen = build(PROBE), []
-    ways = [Look(sound=0.0, layers=(0, 1)), Look(sound=0.0, layers=(1, 2)), Exit("sound", 1), Exit("sound", 2)]
-    rows = [Asks(layers(model)), *(way.plan(OfLlama(model)).asks for way in ways)]
-    assert [one.start for one in rows] == [3, 0, 1, 2, 3]
-    cache = DynamicCache(config=model.config)
-    for layer in model.model.layers:
-        layer.mlp.register_forward_hook(lambda _m, _i, output: seen.append(len(output)))
-    with torch.inference_mode(), steering(*rows), joining(model.model.layers, (2, 3, 5)):
-        both = [model(input_ids=given, past_key_values=cache).logits[:, -1] for given in (ids[:1], ids[:1, :1])]
-    assert seen == [2, 3, 5, 2, 3, 5]
-    assert [len(layer.keys) for layer in cache.layers] == [2, 3, 5]
-    for row, one in enumerate(rows):
-        alone = DynamicCache(config=model.config)
-        with torch.inference_mode(), steering(one):
-            for logits, given in zip(both, (ids[:1], ids[:1, :1]), strict=True):
-                said = model(input_ids=given, past_key_values=alone).logits[:, -1]
-                torch.testing.assert_close(logits[row : row + 1], said, atol=1e-5, rtol=1e-5)
-    assert not torch.allclose(both[0][0], both[0][1]) and torch.allclose(both[0][0], both[0][4])
 
 
 def test_a_gain_is_a_factor_on_the_weights_before_they_are_shared_out(ids):

@@ -291,7 +291,7 @@ def test_the_same_overlays_as_for_mini(model):
     assert len(weights) == attention.tokens.kinds.count(Kind.AUDIO) and spans[-1, 1] == pytest.approx(1.7, abs=0.05)
     assert sound_picture(stimulus.waveform, {BASE: (weights, spans)})
     words = shaded(attention.tokens, mean_weights(attention))
-    assert any("caption" in word for word, _ in words) and any(text.startswith(" [video × ") for text, _ in words)
+    assert any("caption" in word.text for word in words) and any(w.text.startswith(" [video × ") for w in words)
     for layer in zip(*shares(attention)["raw"].values(), strict=True):
         assert sum(layer) == pytest.approx(1, abs=5e-3)
 

@@ -13,11 +13,10 @@ from demo.conflicts import Conflict
 from demo.inside import View
 from demo.memory import Kept, size_of
 from demo.pages import answers, cards
-from demo.session import EVERYBODY, Lab, digest, steering_of
+from demo.session import EVERYBODY, Lab, digest
 from demo.shelf import Source
 from demo.state import OWN, State, from_query
 from models.fake import FakeModel
-from models.interventions import Look
 from models.omni import ALIGNED, BASE, SAMPLE_RATE, Answer, McGurkError, Stimulus
 from tests.serving import stand_in_gallery, use_gallery
 
@@ -79,15 +78,6 @@ def test_views_ask_for_their_reference_once(lab):
     assert not np.allclose(difference[ALIGNED], inside.video_maps(raw, View())[ALIGNED])
 
 
-def test_steering_changes_the_answer(lab):
-    last(lab.ask("me", SWAP))
-    original, steered = lab.steer("me", steering_of(1.0, 0.0, 1.0, 0, 5, 6))
-    assert (original.answers[ALIGNED].text, steered.answers[ALIGNED].text) == ("cat", "none of the above")
-    assert steering_of(0.0, 1.0, 1.0, 2, 3, 6) == Look(picture=0.0, layers=(2, 4))
-    with pytest.raises(McGurkError, match="no layers 3 to 2"):
-        steering_of(1.0, 1.0, 1.0, 3, 2, 6)
-
-
 def test_answered_already_whatever_the_view(lab):
     last(lab.ask("me", SWAP))
     assert lab.answers_already("me", replace(SWAP, layer=3, view="difference"))
@@ -143,12 +133,14 @@ def test_equal_content_has_an_equal_digest(lab):
     assert len({digest(stimulus), *(digest(replace(stimulus, **other)) for other in others)}) == 6
 
 
-def test_attention_is_kept_as_far_as_it_is_drawn(lab):
+def test_attention_is_kept_as_far_as_it_is_drawn(lab, monkeypatch):
+    monkeypatch.setattr("models.omni.MOST_ROWS", 3)
     state = replace(SWAP, question="free", own="What do you see and hear?")
     kept = last(lab.ask("me", state)).comparison
     full = lab._model.ask(kept.stimulus, kept.question.prompt)
-    assert full[ALIGNED].attention.rows.shape[2] > 3 and kept.answers[ALIGNED].attention.rows.shape[2] == 2
-    for how in ({"rows": "last"}, {"rows": "generated"}, {"rows": "all"}):
+    assert full[ALIGNED].attention.rows.shape[2] > 3 and kept.answers[ALIGNED].attention.rows.shape[2] == 3
+    assert kept.answers[ALIGNED].attention.steps == 2 < full[ALIGNED].attention.steps
+    for how in ({"rows": "last"}, {"rows": 1}, {"rows": "generated"}, {"rows": "all"}):
         wanted, found = (maps.weights(a[ALIGNED].attention, **how) for a in (full, kept.answers))
         assert np.allclose(wanted, found, atol=1e-4)
     wanted, found = (maps.shares(a[ALIGNED].attention)["raw"] for a in (full, kept.answers))

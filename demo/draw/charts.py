@@ -1,4 +1,4 @@
-"""Charts of a comparison: option bars, and attention by layer and kind of token.
+"""Charts of a comparison: option bars, attention by layer and kind of token, and curves under an intervention.
 
 Knows plotly figures that read on light and dark pages and on a phone. Does not know models or how shares come about.
 """
@@ -6,7 +6,7 @@ Knows plotly figures that read on light and dark pages and on a phone. Does not 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -31,6 +31,8 @@ PANELS: dict[str, tuple[str, ...]] = {  # title of a panel -> kinds of token tha
     "First token": (SINK,),  # draws attention whatever it holds; apart, or it would drown the system text
 }
 PANEL_HEIGHT = 170  # pixels
+CURVE_HEIGHT = 330  # pixels
+BY_ROLE = {"seen": SIGHT, "heard": SOUND, "read": TEXT}
 
 # The grey of the letters is a compromise between light and dark pages. A page that adds this style does better.
 CSS = """
@@ -115,6 +117,47 @@ def layer_shares(shares: Mapping[str, Mapping[str, np.ndarray]], *, per_token: b
         figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=name, legendgroup=adapter)
     rows = (len(panels) + 1) // 2
     return _dressed(figure, max(1, rows) * PANEL_HEIGHT + 60, legend=True)
+
+
+def curve(
+    xs: Sequence[float],
+    lines: Mapping[str, Mapping[str, Sequence[float | None]]],
+    plain: Mapping[str, Mapping[str, float]],
+    roles: Mapping[str, str],
+    label: str,
+) -> go.Figure:
+    """Probability of some options along an axis: base dotted, aligned solid, faint where it lies with nothing done.
+
+    lines: adapter -> {option: a value for each of xs, None where it is not known}. plain: adapter -> {option: value}.
+    roles: option -> "seen", "heard", "read", or another word that has no colour. label: of the axis.
+    """
+    figure = go.Figure()
+    for adapter, by_option in lines.items():
+        for option, values in by_option.items():
+            role = roles[option]
+            colour = next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
+            dash = "dot" if adapter == BASE else "solid"
+            figure.add_scatter(
+                x=list(xs), y=list(values), mode="lines+markers", name=f"{TITLES.get(adapter, adapter)}: {role}",
+                line={"color": colour, "width": 3, "dash": dash}, marker={"size": 5}, showlegend=False,
+                hovertemplate=f"%{{x:.3~g}}: %{{y:.0%}} {_safe(option)} ({role})",
+            )  # fmt: skip
+            if option in plain.get(adapter, {}):
+                figure.add_scatter(
+                    x=[xs[0], xs[-1]], y=[plain[adapter][option]] * 2, mode="lines", showlegend=False,
+                    line={"color": rgba(colour, 0.35), "width": 1, "dash": dash}, hoverinfo="skip",
+                )  # fmt: skip
+    for adapter in lines:
+        line = {"color": NEUTRAL, "width": 3, "dash": "dot" if adapter == BASE else "solid"}
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=TITLES.get(adapter, adapter))
+    for role in dict.fromkeys(roles.values()):
+        colour = next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
+        mark = {"color": colour, "size": 11, "symbol": "square"}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=mark, name=role)
+    ticks = {"tickfont": {"size": 12}, "gridcolor": FAINT, "zeroline": False}
+    figure.update_xaxes(title={"text": _safe(label), "font": {"size": 13}}, **ticks)
+    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", nticks=5, **ticks)
+    return _dressed(figure, CURVE_HEIGHT, legend=True)
 
 
 def _panel(at: int, count: int, suffix: str) -> dict:

@@ -72,6 +72,13 @@ def overlay(
     return painted
 
 
+def thumbnail(frame: np.ndarray, width: int) -> np.ndarray:
+    """A frame, uint8 H x W x 3, made so wide."""
+    return cv2.resize(
+        frame, (width, max(1, round(frame.shape[0] * width / frame.shape[1]))), interpolation=cv2.INTER_AREA
+    )
+
+
 def _greyed(frame: np.ndarray) -> np.ndarray:
     """A frame with less colour."""
     grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)

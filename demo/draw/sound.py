@@ -28,6 +28,7 @@ WIDTH = 1200  # pixels, of the whole picture
 LEFT, RIGHT = 104, 16  # pixels beside the plot, for the names of the lanes
 SPECTROGRAM = 260  # pixels, its height
 LANE, LANE_GAP = 74, 14  # pixels, height of a lane of attention and the room above it
+BAND = 20  # pixels, height of a frequency band beneath a lane
 AXIS = 40  # pixels below, for the seconds
 LETTERS = 24  # pixels; a phone shows the picture at a third of its size
 FREQUENCIES = (250, 1000, 4000)  # Hz, marked on the spectrogram
@@ -70,6 +71,7 @@ def sound_picture(
     seconds: float | None = None,
     scale: float | None = None,
     number: str = "{:.1%}",
+    bands: Mapping[str, np.ndarray] | None = None,
     width: int = WIDTH,
 ) -> SoundPicture:
     """The spectrogram, and beneath it one lane for each map of attention.
@@ -77,7 +79,8 @@ def sound_picture(
     waveform: float32 mono 16 kHz, or None for no sound at all. attention: label -> (weights n, spans n x 2 in s), as
     demo.maps.audio_map gives it. seconds: length of the time axis, default that of the waveform; a player's clip may
     be longer. scale: the weight drawn at full height, the same in all lanes; None: the largest that occurs. number:
-    how each lane's largest weight is written beside it.
+    how each lane's largest weight is written beside it. bands: label -> (bands x n), the lowest frequencies first, as
+    demo.maps.band_map gives it: drawn beneath the lane, the highest on top.
     Raises McGurkError when there is neither sound nor a length.
     """
     lanes = dict(attention or {})
@@ -86,7 +89,8 @@ def sound_picture(
     if not seconds > 0:
         raise McGurkError("There is no sound to draw: choose a clip with a sound.")
     scale = common_scale(*(weight for weight, _ in lanes.values())) if scale is None else scale
-    height = SPECTROGRAM + len(lanes) * (LANE + LANE_GAP) + AXIS
+    parts = {label: len(bands[label]) if bands and label in bands else 0 for label in lanes}
+    height = SPECTROGRAM + sum(LANE + LANE_GAP + BAND * count for count in parts.values()) + AXIS
     image = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
     inner = width - LEFT - RIGHT
@@ -94,11 +98,18 @@ def sound_picture(
     _mark_frequencies(pen)
     if not heard:
         pen.text((LEFT + inner / 2, SPECTROGRAM / 2), "no sound", font=_font(), fill=(*rgb(INK), 255), anchor="mm")
-    for row, (label, (weight, spans)) in enumerate(lanes.items()):
-        top = SPECTROGRAM + LANE_GAP + row * (LANE + LANE_GAP)
+    top, loudest = SPECTROGRAM, max((float(bands[label].max()) for label in lanes if parts[label]), default=0.0) or 1e-9
+    for label, (weight, spans) in lanes.items():
+        top += LANE_GAP
         image.paste(Image.fromarray(_lane(weight / scale, spans, seconds, inner)), (LEFT, top))
         for line, at in ((label, 0.28), (number.format(weight.max(initial=0.0)), 0.72)):
             pen.text((LEFT - 12, top + LANE * at), line, font=_font(), fill=(*rgb(INK), 255), anchor="rm")
+        top += LANE
+        for n in reversed(range(parts[label])):
+            image.paste(Image.fromarray(_band(bands[label][n] / loudest, spans, seconds, inner)), (LEFT, top))
+            if name := {0: "low", parts[label] - 1: "high"}.get(n):
+                pen.text((LEFT - 12, top + BAND / 2), name, font=_font(BAND), fill=(*rgb(INK), 255), anchor="rm")
+            top += BAND
     _mark_seconds(pen, seconds, inner, height - AXIS)
     plot = (LEFT / width, 0.0, (LEFT + inner) / width, (height - AXIS) / height)
     return SoundPicture(np.asarray(image), plot, seconds)
@@ -143,6 +154,16 @@ def _lane(shares: np.ndarray, spans: np.ndarray, seconds: float, width: int) -> 
     return lane
 
 
+def _band(shares: np.ndarray, spans: np.ndarray, seconds: float, width: int) -> np.ndarray:
+    """The strength of one band over time, as density: uint8 BAND x width x 4."""
+    band = np.empty((BAND, width, 4), np.uint8)
+    band[:] = (*rgb(SOUND), 0)
+    moments = (np.arange(width) + 0.5) / width * seconds
+    for share, (start, end) in zip(np.clip(shares, 0, 1), spans, strict=True):
+        band[: BAND - 2, (moments >= start) & (moments < end), 3] = round(20 + 235 * float(share))
+    return band
+
+
 def _mark_frequencies(pen: ImageDraw.ImageDraw) -> None:
     low, high = (np.log10(1 + edge / 700) for edge in MEL_RANGE)
     for frequency in FREQUENCIES:
@@ -162,5 +183,5 @@ def _mark_seconds(pen: ImageDraw.ImageDraw, seconds: float, width: int, top: int
 
 
 @cache
-def _font() -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(LETTERS)
+def _font(size: int = LETTERS) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)

@@ -1,4 +1,4 @@
-"""The words of a prompt with a weight each, as Gradio's HighlightedText shades them: plain text, never HTML.
+"""The words of a prompt with a strength each: plain text, never HTML.
 
 Knows how pieces make words. Does not know models or what the weights mean.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +19,14 @@ PROMPT = (Kind.SYSTEM, Kind.INJECTED, Kind.QUESTION, Kind.VIDEO, Kind.AUDIO)  # 
 LONGEST = 48  # words of one stretch of text; a longer one is folded
 HEAD, TAIL = 14, 8  # words that stay of a folded stretch
 FAINTEST = 0.02  # of full strength: below, a word is left unshaded
-CSS_CLASS = "mcgurk-words"  # elem_classes of the HighlightedText that CSS below is meant for
 
-# HighlightedText shades weights in Gradio's red (purple below 0), with an opacity that suits light and dark pages.
-# Only its hue is wrong: turning hues by this angle makes the red the green of text, and leaves the grey letters.
-CSS = f"""
-.{CSS_CLASS} .score-token {{ filter: hue-rotate(158deg); margin: 0; padding: 0.1em 0; border-radius: 2px; }}
-.{CSS_CLASS} .textfield {{ word-break: break-word; }}
-"""
+
+class Shade(NamedTuple):
+    """What is shown of a stretch of the prompt."""
+
+    text: str
+    strength: float | None  # -1..1; None: nothing to shade
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def shaded(
     kinds: Sequence[Kind] = PROMPT,
     scale: float | None = None,
     shares: bool = True,
-) -> list[tuple[str, float | None]]:
-    """Words in the order of the prompt, each with a strength of -1..1, or None where there is nothing to shade.
+) -> list[Shade]:
+    """Words in the order of the prompt, and a stretch of picture or sound as one.
 
     weights: one for each of the T positions; nan: undefined. kinds: what is shown; media stand as "[video × 392]".
     scale: the weight of full strength, the same for every prompt that is to be compared; None: that of the heaviest
@@ -53,13 +54,13 @@ def shaded(
     """
     every = words(tokens, weights, kinds)
     scale = word_scale(tokens, weights, kinds=kinds) if scale is None else scale
-    shown: list[tuple[str, float | None]] = []
+    shown: list[Shade] = []
     for kind, stretch in groupby(every, key=lambda word: word.kind):
         run = list(stretch)
         if kind in MEDIA:
-            shown.append((_media(run, shares), None))
+            shown.append(Shade(_media(run, shares), None, kind))
         else:
-            shown += [(word.text, _strength(word.weight, scale)) for word in _folded(run, shares)]
+            shown += [Shade(word.text, _strength(word.weight, scale), kind) for word in _folded(run, shares)]
     return shown
 
 

@@ -43,11 +43,17 @@ speak, how much weight each earlier position gets: softmax(q Kᵀ). These rows a
 function itself. The map shows the row of the last position of the prompt, averaged over the heads and layers
 chosen, laid out where its tokens lie: place and time in the picture, moments in the sound, words in the prompt.
 
+- Each token of the answers can be chosen: the map is then where the model looked when it wrote that token. The first
+  twelve of an answer are kept, of a large model fewer.
 - *This question* is that map itself. *Minus the other question* subtracts the map of the same clip under the other
   question (seeing against hearing): what remains depends on what was asked. *Relative to a neutral prompt* divides
   by the map under “Describe this.”
 - The embedded model hears 0.96 s at once and makes three moments of it. The lane under the spectrogram is averaged over
-  as much.
+  as much. Beneath each lane lie the bands that the encoder tells apart, high frequencies on top.
+- *Heads* are measured where the answer begins: how far a head's output moves when a modality is taken away.
+  *What they say* reads each layer's state out as if it were the last, for picture and sound tokens.
+- Beside an answer stands whether the encoder alone had the truth: “heard it, but said otherwise” is bias,
+  “never heard it” is deafness.
 - The first token draws attention whatever it holds. It is left out unless you put it back in.
 - Before and after are drawn on one scale, so that they can be compared.
 

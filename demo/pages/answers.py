@@ -10,6 +10,7 @@ from html import escape
 from itertools import count
 
 from demo.compare import UNTOLD, Comparison
+from demo.heeding import heeded
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
 from demo.turns import Full, Wait
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
@@ -26,6 +27,7 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
     OTHER: ("none", "?", "followed none of them"),
     UNTOLD: ("none", "?", "nobody told what is true here"),
 }
+HEEDED = {PICTURE: ("saw", "see"), SOUND: ("heard", "hear")}
 MATCHED = {BOTH: "right about picture and sound", OTHER: "wrong about picture and sound"}
 TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
 
@@ -85,7 +87,7 @@ def answer_card(adapter: str, comparison: Comparison | None, *, busy: bool = Fal
     size = "short" if len(answer.text) <= 18 else "medium" if len(answer.text) <= 48 else "long"
     return (
         f'<section class="answer" data-adapter="{escape(adapter)}" aria-busy="false">{heading}'
-        f'<p class="text {size}">{text}</p>{badge(comparison, adapter)}'
+        f'<p class="text {size}">{text}</p>{badge(comparison, adapter)}{heard_it(comparison, adapter)}'
         f"{bars(answer, comparison.stimulus)}</section>"
     )
 
@@ -108,6 +110,22 @@ def badge(comparison: Comparison, adapter: str) -> str:
     if comparison.question.kind == "match":
         words = MATCHED.get(comparison.followed[adapter], words)
     return f'<p class="badge {kind}"><span aria-hidden="true">{symbol}</span> {words}</p>'
+
+
+def heard_it(comparison: Comparison, adapter: str) -> str:
+    """Whether a wrong answer was bias or deafness: what the encoder alone had of it, in a few words; "" if unknown."""
+    found = heeded(comparison, adapter)
+    if found is None:
+        return ""
+    past, kind = HEEDED[found.sense]
+    said = {
+        (True, True): f"{past} it, and said so",
+        (True, False): f"{past} it, but said otherwise",
+        (False, False): f"never {past} it",
+        (False, True): f"right, though its encoder {past} something else",
+    }[found.perceived, found.right]
+    names = escape(f"The encoder alone {past}: {', '.join(found.names)}")
+    return f'<p class="heeded {kind}" title="{names}">{said}</p>'
 
 
 def bars(answer: Answer, stimulus: Stimulus, before: Answer | None = None) -> str:
@@ -139,10 +157,8 @@ def receipt(comparison: Comparison | None) -> str:
     )
 
 
-def steered(original: Comparison | None, changed: Comparison | None) -> str:
+def steered(original: Comparison, changed: Comparison) -> str:
     """Both adapters' answers under an intervention, with a mark where each option stood before."""
-    if original is None or changed is None:
-        return '<p class="hint tall">Choose what they may not look at, or set the factors: both answer again.</p>'
     cards = []
     for adapter, answer in changed.answers.items():
         was = original.answers[adapter]

@@ -1,4 +1,4 @@
-"""The named endpoints `compose`, `ask` and `attention`, for gradio_client and other programs.
+"""The named endpoints `compose`, `ask`, `attention`, `intervene` and `sweep`, for gradio_client and other programs.
 
 Knows what callers send and get. Does not know pages or how anything is computed.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo import inside, perception
+from demo import exports, inside, perception, steering, sweeps, workshop
 from demo.compare import to_json
 from demo.conflicts import Conflict
 from demo.inside import View
@@ -130,6 +130,7 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         head: int = ALL_HEADS,
         view: returned.View = "raw",
         sink: bool = False,
+        token: int = 0,
         film: bool = False,
         request: gr.Request = None,
     ) -> returned.Attended:
@@ -137,13 +138,14 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
 
         layer: one layer, or -1 for the mean over the last third; head: one head, or -1 for the mean of all. view:
         raw, difference (this question minus the other), relative (to a neutral prompt). sink: leave the first token's
-        share in. film: make an mp4 with both overlays as well.
+        share in. token: which one of the answer, 0 the first: the maps are where it looked when it wrote that; shorter
+        answers give their last. film: make an mp4 with both overlays as well.
 
         Returns:
         "base" and "aligned" (video, frame_times, audio, spans, words), and "film" where it was asked for
         """
         with refusals():
-            how = View(layer, head, view, sink)
+            how = View(layer, head, view, sink, max(0, token))
             inside.check(how, lab.model())
             asked = lab.with_reference(_session(request), view)
             found = inside.to_values(asked, how)
@@ -152,7 +154,32 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
                 found["film"] = _file(inside.write_film(asked, how, out))
             return found
 
-    for endpoint in (compose, ask, attention):
+    def intervene(does: str, request: gr.Request = None) -> returned.Intervened:
+        """The question of this client's last call of ask once more, under an intervention.
+
+        does: as in the page's links: an id, then names and values of its controls with ~ between, such as
+        listen~kind~sound~gain~0.5 or cut~source~picture~layers~3-9; python -m demo interventions lists them.
+
+        Returns:
+        "base" and "aligned" as ask gives them, and "id", "word", "values", "does", "paper", "fails"
+        """
+        with refusals():
+            *_, asked = workshop.steer(lab, _session(request), steering.from_word(does))
+            return exports.under(*asked.changed)
+
+    def sweep(does: str, axis: str, request: gr.Request = None) -> returned.Swept:
+        """Probabilities of all options of this client's last call of ask, under an intervention along an axis.
+
+        does: as in intervene. axis: one of its controls: "layers" (a window of 9 layers), a layer, or a strength.
+
+        Returns:
+        "x", "points" (adapter -> the probability of each option at each x), "plain" (with nothing done), and as above
+        """
+        with refusals():
+            *_, curve = sweeps.sweep(lab, _session(request), steering.from_word(does), axis)
+            return exports.described(curve.does) | sweeps.to_values(curve)
+
+    for endpoint in (compose, ask, attention, intervene, sweep):
         gr.api(endpoint, api_name=endpoint.__name__, **lane)
 
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import gradio as gr
 
+from demo import exports, steering
 from demo import inside as insides
-from demo.compare import to_csv
 from demo.inside import View
 from demo.maps import RAW
-from demo.pages import answers, cards
+from demo.pages import answers, cards, heads, inside_markup, lens, workshop_markup
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
 from demo.pages.markup import toast, warn
 from demo.pages.shelf import ShelfDrawer
-from demo.session import Asked, Lab, steering_of
+from demo.session import Asked, Lab
 from demo.state import State, to_query
 from demo.turns import Full
 from models.omni import BASE, McGurkError
@@ -30,7 +30,8 @@ QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LOADING = "The model is loading. The first answer follows by itself."
 ANSWERING = "The base model is answering.", "The tuned model is answering."
 TAGLINE = "When sight, sound and text disagree, what does a model believe?"
-SHOWN = ("player", "given", "question", "status", "base", "aligned")  # what an asking fills, before the drawings
+SHOWN = ("player", "given", "question", "status", "base", "aligned")  # what an asking fills at once
+KNOWN = ("link", "receipt", "heard", "layer", "head", "steered", "curve", "heads", "said", "says")  # besides drawings
 
 
 class LabPage:
@@ -59,7 +60,9 @@ class LabPage:
                 with gr.Row(elem_classes="pair answers"):
                     self.base = gr.HTML(answers.answer_card(BASE, None), elem_id="answer-base")
                     self.aligned = gr.HTML(answers.second_card(None), elem_id="answer-aligned")
-        self.inside: Inside = inside_page.build()
+        self.inside: Inside = inside_page.build(lab)
+        self.workshop = self.inside.workshop
+        self.workshop.hold()
         self.search = gr.Textbox(visible="hidden", elem_id="search")
         self.link = gr.Textbox(visible="hidden", elem_id="link")
         self._wire()
@@ -79,7 +82,9 @@ class LabPage:
             gr.Dropdown(inside_page.head_choices(state.head + 1), value=state.head),
             state.view,
             state.sink,
+            str(state.step),
             gr.Slider(maximum=max(7, state.frame), value=state.frame),
+            *self.workshop.opened(state.does),
         ]
 
     def show_new(self, request: gr.Request, *inputs) -> Iterator[list[Any]]:
@@ -96,29 +101,30 @@ class LabPage:
         """Ask: the player's file first, then base, then aligned, then the drawings."""
         yield from self._show(inputs, request)
 
-    def redraw(self, layer, head, view, sink, frame, per_token, request: gr.Request) -> list[Any]:
+    def redraw(self, layer, head, view, sink, step, frame, per_token, request: gr.Request) -> list[Any]:
         """Draw the last answers' attention in another view."""
+        asked = self.lab.last(request.session_hash)
+        if asked is None or asked.comparison is None:  # a link is opening
+            return [gr.skip()] * len(self.inside.drawings)
         try:
             asked = self.lab.with_reference(request.session_hash, view)
-            return self._drawings(asked, View(int(layer), int(head), view, bool(sink)), int(frame), per_token)
+            return self._drawings(asked, _view(layer, head, view, sink, step), int(frame), per_token)
         except McGurkError as error:
             warn(error)
             return [gr.skip()] * len(self.inside.drawings)
 
+    def border(self, on, layer, head, view, sink, step, frame, request: gr.Request) -> Any:
+        """One frame with a border between before and after, where it is switched on."""
+        return self.inside.border.draw(on, _view(layer, head, view, sink, step), int(frame), request.session_hash)
+
+    def look_at(self, wish: str) -> list[Any]:
+        """The layer and the head that were chosen in the grid. Outputs: layer, head, tabs."""
+        _, layer, head = map(int, wish.split())
+        return [layer, head, gr.Tabs(selected="frames")]
+
     def redraw_layers(self, per_token: bool, sink: bool, request: gr.Request) -> Any:
         asked = self.lab.last(request.session_hash)
         return insides.by_layer(asked, per_token, sink) if asked and asked.comparison else gr.skip()
-
-    def steer(self, picture, sound, text, first, last, request: gr.Request) -> str:
-        """Ask the last question again under an intervention."""
-        try:
-            model = self.lab.model()
-            last = model.layers - 1 if last is None else int(last)
-            steering = steering_of(picture, sound, text, int(first or 0), last, model.layers)
-            return answers.steered(*self.lab.steer(request.session_hash, steering))
-        except McGurkError as error:
-            warn(error)
-            return gr.skip()
 
     def export(self, kind: str, view: View, session: str) -> str:
         """Write the last comparison as a file and return its path. Raises McGurkError."""
@@ -126,7 +132,8 @@ class LabPage:
         out = self.lab.path_for(session, f"mcgurk.{kind}")
         if kind == "mp4":
             return str(insides.write_film(asked, view, out))
-        out.write_text(to_csv(asked.comparison) if kind == "csv" else insides.to_json_text(asked), encoding="utf-8")
+        write = exports.to_csv_text if kind == "csv" else exports.to_json_text
+        out.write_text(write(asked), encoding="utf-8")
         return str(out)
 
     def link_of(self, *inputs) -> str:
@@ -152,9 +159,9 @@ class LabPage:
     # how it is done ----------------------------------------------------------------------------------------------
 
     def _show(self, inputs: tuple, request: gr.Request, only_if_fast: bool = False) -> Iterator[list[Any]]:
-        layer, head, view, sink, frame, per_token = inputs[len(FIELDS) :]
+        layer, head, view, sink, step, frame, _, per_token = inputs[len(FIELDS) :]
         try:
-            state, view = self._state(inputs), View(int(layer), int(head), view, bool(sink))
+            state, view = self._state(inputs), _view(layer, head, view, sink, step)
             asking = self.lab.ask(request.session_hash, state)
             asked = next(asking)
             wanted = not only_if_fast or not self.lab.ready or self.lab.fast
@@ -193,6 +200,11 @@ class LabPage:
                 "given": answers.given(situation.stimulus, situation.notices, situation.untold),
                 "question": answers.asked(situation.question),
                 "link": link,
+                "steered": workshop_markup.changed(None),
+                "curve": None,
+                "heads": heads.EMPTY,
+                "said": None,
+                "says": lens.EMPTY,
             }
         return self._fill(**filled)
 
@@ -200,14 +212,17 @@ class LabPage:
         seen = insides.seen(asked, view)
         steps = len(seen.times) if seen else 1
         at = min(max(frame, 0), steps - 1)
-        words = insides.read(asked, view)
+        words, strips = insides.read(asked, view), insides.strips(asked, view)
         return [
-            inside_page.frames_html(seen, at),
+            inside_markup.frames(seen, at),
             gr.Slider(maximum=max(1, steps - 1), value=at, interactive=steps > 1),
-            inside_page.sound_html(insides.heard(asked, view)),
-            words.get(BASE, []),
-            words.get(answers.second(asked.comparison), []),
+            inside_markup.sound(insides.heard(asked, view)),
+            *(
+                inside_markup.words(words.get(name, []), name, strips)
+                for name in (BASE, answers.second(asked.comparison))
+            ),
             insides.by_layer(asked, per_token, view.sink),
+            inside_markup.steps(insides.written(asked), view.step),
         ]
 
     def _ready_controls(self, view: View) -> dict[str, Any]:
@@ -216,7 +231,6 @@ class LabPage:
         return {
             "layer": gr.Dropdown(inside_page.layer_choices(model.layers), value=view.layer),
             "head": gr.Dropdown(inside_page.head_choices(model.heads), value=view.head),
-            "last": gr.Number(value=model.layers - 1, maximum=model.layers - 1),
         }
 
     def _received(self, asked: Asked, session: str) -> dict[str, Any]:
@@ -235,12 +249,14 @@ class LabPage:
     def _fill(self, **some) -> list[Any]:
         """Values for `self.outputs`: those that are named, and nothing new for the rest."""
         drawings = some.pop("drawings", None) or [gr.skip()] * len(self.inside.drawings)
-        named = [some.get(name, gr.skip()) for name in (*SHOWN, "link", "receipt", "heard", "layer", "head", "last")]
+        named = [some.get(name, gr.skip()) for name in (*SHOWN, *KNOWN)]
         return [*named, *drawings]
 
     def _state(self, inputs: tuple) -> State:
-        layer, head, view, sink, frame = inputs[len(FIELDS) : len(FIELDS) + 5]
+        layer, head, view, sink, step, frame, word = inputs[len(FIELDS) : len(FIELDS) + 7]
         shown = {"layer": int(layer), "head": int(head), "view": view, "sink": bool(sink), "frame": int(frame)}
+        shown["step"] = int(step)
+        shown["does"] = steering.from_word(word) if word else None
         return cards.state_of(*inputs[: len(FIELDS)], **shown)
 
     def _quiet_link(self, state: State) -> str:
@@ -259,22 +275,27 @@ class LabPage:
 
     def _wire(self) -> None:
         c, i = self.cards, self.inside
-        inputs = [*c.inputs, *i.view_inputs, i.frame, i.per_token]
-        shown = [getattr(self, name) for name in SHOWN]
-        outputs = [*shown, self.link, i.receipt, i.heard, i.layer, i.head, i.last, *i.drawings]
+        inputs = [*c.inputs, *i.view_inputs, i.frame, self.workshop.word, i.per_token]
+        outputs = [getattr(self, name) for name in SHOWN] + [self.link, i.receipt, i.heard, i.layer, i.head]
+        outputs += [self.workshop.steered, self.workshop.plot, i.heads.grids]
+        outputs += [i.lens.plot, i.lens.words, *i.drawings]
         asking = {"inputs": inputs, "outputs": outputs, **MODEL_LANE, **QUIET}
         opened = gr.on(
-            [_page().load], self.open, [self.search], [*c.inputs, *i.view_inputs, i.frame],
+            [_page().load], self.open, [self.search],
+            [*c.inputs, *i.view_inputs, i.frame, *self.workshop.held],
             js="() => window.location.search", **QUIET,
         )  # fmt: skip
         first = opened.then(self.show, **asking)
         auto = gr.on(self._touches(), self.show_new, trigger_mode="always_last", **asking)
         button = c.go.click(self.show, trigger_mode="always_last", **asking)
         own = self.shelf.wire(asking, self.show, MODEL_LANE)
+        asks = [first, auto, button, *own]
+        self.asks = tuple(asks)
+        asks += self.workshop.wire(asks, self.inside.tabs, MODEL_LANE)
+        asks += [*i.heads.wire(MODEL_LANE), *i.lens.wire(MODEL_LANE)]
         c.stop.click(
-            self.stopped, None, [self.status, self.base, self.aligned], cancels=[first, auto, button, *own],
-            concurrency_limit=None, **QUIET,
-        )  # fmt: skip
+            self.stopped, None, [self.status, self.base, self.aligned], cancels=asks, concurrency_limit=None, **QUIET
+        )
         self._wire_inside(inputs)
         self.link.change(None, [self.link], None, js="(query) => window.mcgurk.address(query)", **QUIET)
         self.copy.click(self.link_of, inputs, [self.link], **QUIET).then(
@@ -308,27 +329,35 @@ class LabPage:
         i = self.inside
         view = [*i.view_inputs, i.frame, i.per_token]
         drawn = {"fn": self.redraw, "inputs": view, "outputs": i.drawings, "trigger_mode": "always_last", **QUIET}
-        redrawn = [gr.on([i.layer.input, i.head.input, i.sink.input], **drawn), i.view.input(**drawn, **MODEL_LANE)]
+        redrawn = [
+            gr.on([i.layer.input, i.head.input, i.sink.input, i.step.change], **drawn),
+            i.view.input(**drawn, **MODEL_LANE),
+        ]
         turned = i.frame.release(None, [i.frame], None, js="(at) => window.mcgurk.frame(at)", **QUIET)
         i.frame.input(None, [i.frame], None, js="(at) => window.mcgurk.frame(at)", **QUIET)
-        for event in (*redrawn, turned):
-            event.then(self._link_again, inputs, [self.link], **QUIET)
+        over = {"fn": self.border, "inputs": [i.border.on, *i.view_inputs, i.frame], "outputs": [i.border.pictures]}
+        for event in (i.border.on.input, turned.then, *(one.then for one in (*redrawn, *self.asks))):
+            event(**over, trigger_mode="always_last", **QUIET)
+        for event in (*redrawn, turned, self.workshop.word):
+            event = event.change if event is self.workshop.word else event.then
+            event(self._link_again, inputs, [self.link], **QUIET)
+        at = self.workshop.look.change(self.look_at, [self.workshop.look], [i.layer, i.head, i.tabs], **QUIET)
+        at.then(**drawn, **MODEL_LANE).then(self._link_again, inputs, [self.link], **QUIET)
+        i.heads_tab.select(
+            i.heads.opened, [i.heads.kind], [i.heads.status, i.heads.grids], **MODEL_LANE, **QUIET
+        )  # fmt: skip
+        shown = [i.lens.status, *i.lens.drawn]
+        i.lens_tab.select(i.lens.turned, [i.lens.where, i.lens.layer], shown, **MODEL_LANE, **QUIET)
         i.per_token.input(self.redraw_layers, [i.per_token, i.sink], [i.layers], **QUIET)
-        gains = [i.picture_gain, i.sound_gain, i.text_gain]
-        steered = {"fn": self.steer, "inputs": [*gains, i.first, i.last], "outputs": [i.steered]}
-        i.steer.click(**steered, **MODEL_LANE, api_visibility="private")
-        for button, factors in i.presets:
-            set_ = button.click(lambda factors=factors: factors, None, gains, **QUIET)
-            set_.then(**steered, **MODEL_LANE, api_visibility="private")
         for button, download, kind in i.exports:
             self._wire_export(button, download, kind)
 
     def _wire_export(self, button: gr.Button, download: gr.DownloadButton, kind: str) -> None:
         lane = MODEL_LANE if kind == "mp4" else {}
 
-        def write(layer: int, head: int, view: str, sink: bool, request: gr.Request) -> Any:
+        def write(layer: int, head: int, view: str, sink: bool, step: str, request: gr.Request) -> Any:
             try:
-                return self.export(kind, View(layer, head, view, sink), request.session_hash)
+                return self.export(kind, _view(layer, head, view, sink, step), request.session_hash)
             except McGurkError as error:
                 raise gr.Error(toast(error), print_exception=False) from error
 
@@ -340,6 +369,10 @@ class LabPage:
             return self._quiet_link(self._state(inputs))
         except McGurkError:
             return gr.skip()
+
+
+def _view(layer: int, head: int, view: str, sink: bool, step: str) -> View:
+    return View(int(layer), int(head), view, bool(sink), int(step))
 
 
 def _answered(asked: Asked) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 import gradio as gr
 
 from demo.clips import GalleryClip, gallery
-from demo.draw import words
 from demo.pages.markup import data_uri
 from demo.space import space_page
 
 HERE = Path(__file__).parent
 ICON = HERE.parent.parent / "assets" / "icon.svg"  # of the tab, and of the page installed on a phone
+STYLES, SCRIPTS = ("lab", "inside", "workshop", "shelf", "bench", "lessons"), ("lab", "inside", "workshop", "heads")
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")  # none is fetched
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 NO_PICTURE = "linear-gradient(135deg, #39424e, #5a6675)"
@@ -24,12 +24,9 @@ def look() -> dict[str, Any]:
     """Arguments for Blocks.launch()."""
     return {
         "theme": theme(),
-        "css": "".join(
-            (HERE / f"{page}.css").read_text(encoding="utf-8") for page in ("lab", "shelf", "bench", "lessons")
-        )
-        + words.CSS
-        + thumbnails(gallery()),
-        "head": f"{space()}<script>{(HERE / 'lab.js').read_text(encoding='utf-8')}</script>",
+        "css": "".join((HERE / f"{page}.css").read_text(encoding="utf-8") for page in STYLES) + thumbnails(gallery()),
+        "head": space()
+        + "".join(f"<script>{(HERE / f'{page}.js').read_text(encoding='utf-8')}</script>" for page in SCRIPTS),
         "favicon_path": ICON,
         "footer_links": ["api", "settings"],
     }

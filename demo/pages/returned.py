@@ -55,6 +55,35 @@ class Asked(TypedDict):
     seconds: float
 
 
+class Does(TypedDict):
+    """An intervention."""
+
+    id: str
+    word: str  # as in links
+    values: dict[str, Any]  # of its controls, what differs from the default
+    does: str  # a sentence
+    paper: str
+    fails: str  # where
+
+
+class Intervened(Does):
+    """What intervene returns."""
+
+    base: Answered
+    aligned: Answered
+    seconds: float
+
+
+class Swept(Does):
+    """What sweep returns."""
+
+    axis: str
+    label: str
+    x: list[float]
+    points: dict[str, list[dict[str, float]]]  # adapter -> probability of each option at each x
+    plain: dict[str, dict[str, float]]  # the same with nothing done
+
+
 class Looked(TypedDict):
     """One adapter's attention."""
 

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from models.asks import Asks, Mask
 from models.interventions.intervention import ALL, REMOVED
 from models.omni import TokenMap
-from models.probe import steering
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +68,6 @@ class Reader(ABC):
     @abstractmethod
     def shares(self, cache: Any, logits: Tensor, options: Sequence[str]) -> list[dict[str, float]]:
         """For each row: probability of each option's full text after what was read. The cache is left as it was."""
-
-    def shares_of(self, asks: Sequence[Asks], options: Sequence[str]) -> list[dict[str, float]]:
-        """shares() under each of these, as one batch."""
-        cache, logits = self.read_many(asks)
-        with steering(*asks):
-            return self.shares(cache, logits, options)
 
     def biased(self, terms: Sequence[tuple], layers: Sequence[int], first: int, rows: str = ALL, opens=None) -> Plan:
         """A plan that is one bias in some layers and nothing else; terms, opens: see Terms, first: see Asks."""

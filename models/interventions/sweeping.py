@@ -12,7 +12,7 @@ from models.asks import Asks
 from models.interventions.intervention import Intervention
 from models.interventions.reading import Plan, Reader
 from models.interventions.streams import begin
-from models.probe import paused
+from models.probe import paused, steering
 
 MOST = 16  # rows of a batch
 MOST_READ, MOST_KEPT = 6_000, 12_000  # tokens that a batch reads anew, and whose keys and values it keeps
@@ -54,4 +54,6 @@ def _batch(reader: Reader, options: Sequence[str], interventions: Sequence[Inter
     if not together:
         cache, logits, _ = begin(interventions[0], reader)
         return reader.shares(cache, logits, options)
-    return reader.shares_of(together, options)
+    cache, logits = reader.read_many(together)
+    with steering(*together):
+        return reader.shares(cache, logits, options)

@@ -25,8 +25,10 @@ from transformers import DynamicCache
 from models.interventions import Intervention
 from models.interventions.streams import Streams, begin, described, likely
 from models.interventions.sweeping import swept
+from models.lens import Said
 from models.mini import checkpoint
 from models.mini.encoders import FRAME_SIZE
+from models.mini.lens import read_out
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES
 from models.mini.perceived import named
 from models.mini.processing import END, Prompt, reply
@@ -267,16 +269,14 @@ class Mini(OmniModel):
             return [{} for _ in first]
         prompt = cache.get_seq_length()
         texts = [self.processor.encode(reply(o)) for o in options]
-        fed = [text[:-1] for text in texts]  # nothing follows an option's end
-        owner = torch.tensor([n for n, text in enumerate(fed) for _ in text])
+        owner = torch.tensor([n for n, text in enumerate(texts) for _ in text])
         own = (owner[:, None] == owner[None]) & torch.ones(len(owner), len(owner), dtype=torch.bool).tril()
         mask = torch.cat([torch.ones(len(owner), prompt, dtype=torch.bool), own], 1)[None, None].to(self.device)
-        positions = torch.tensor([prompt + i for text in fed for i in range(len(text))], device=self.device)[None]
-        ids = torch.tensor([i for text in fed for i in text], device=self.device)
-        rows = len(cache.layers[0].keys) if isinstance(cache, DynamicCache) else len(first)  # others join on the way
+        positions = torch.tensor([prompt + i for text in texts for i in range(len(text))], device=self.device)[None]
+        ids = torch.tensor([i for text in texts for i in text], device=self.device).expand(len(first), -1)
         logits = self._forward(
-            cache, keep=len(ids), inputs_embeds=self.inner.get_input_embeddings()(ids.expand(rows, -1)),
-            attention_mask=mask, position_ids=positions,
+            cache, keep=ids.shape[1], inputs_embeds=self.inner.get_input_embeddings()(ids), attention_mask=mask,
+            position_ids=positions,
         ).log_softmax(-1)  # fmt: skip
         cache.crop(-len(owner))
         start, scores = first.log_softmax(-1), []
@@ -284,7 +284,7 @@ class Mini(OmniModel):
         for text in texts:
             following = logits[:, torch.arange(at, at + len(text) - 1), torch.tensor(text[1:])]
             scores.append(start[:, text[0]] + following.sum(-1))
-            at += len(text) - 1
+            at += len(text)
         return [dict(zip(options, row, strict=True)) for row in torch.stack(scores, 1).softmax(-1).tolist()]
 
     def _reasons(self, written: list[int], options: Sequence[str]) -> list[int]:
@@ -366,6 +366,10 @@ class Mini(OmniModel):
                 inputs_embeds=embeddings, use_cache=False, output_hidden_states=True
             )
         return torch.cat(output.hidden_states[1:]).float().cpu().numpy(), prompt.tokens
+
+    def lens(self, encoded: Encoded, question: str, names: Sequence[str], adapter: str, stop=never) -> Said:
+        """See OmniModel.lens."""
+        return read_out(self, encoded, question, names, adapter, stop)
 
     @torch.inference_mode()
     def _refuse_inert(self) -> None:

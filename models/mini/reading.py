@@ -18,7 +18,7 @@ from models.interventions.reading import Reader
 from models.interventions.stand_ins import lessened
 from models.mini.processing import Prompt
 from models.omni import Stimulus, never
-from models.probe import joining, paused, steering
+from models.probe import paused, steering
 
 if TYPE_CHECKING:
     from models.mini.backend import Mini
@@ -78,32 +78,16 @@ class MiniReader(Reader):
 
     def read_many(self, asks: Sequence[Asks]):
         first = min(*(one.first for one in asks), len(self.tokens) - 1)
-        cache = self._shared(first, [len(asks)] * self.layers)
-        with steering(*asks):
-            return cache, self._on(cache, first, len(self.tokens), len(asks))
-
-    def shares_of(self, asks: Sequence[Asks], options: Sequence[str]) -> list[dict[str, float]]:
-        """Rows join at the first layer where they differ from a plain one, which goes first and is read for all."""
-        order = sorted(range(len(asks)), key=lambda at: asks[at].start)
-        if asks[order[-1]].start == 0:
-            return super().shares_of(asks, options)
-        rows, last = [Asks(self.attention), *(asks[at] for at in order)], self.layers - 1
-        counts = [1 + sum(min(one.start, last) <= layer for one in asks) for layer in range(self.layers)]
-        first = min(*(one.first for one in asks), len(self.tokens) - 1)
-        cache = self._shared(first, counts)
-        with steering(*rows), joining(self.blocks, counts):
-            found = self.shares(cache, self._on(cache, first, len(self.tokens)), options)
-        return [shares for _, shares in sorted(zip(order, found[1:], strict=True))]
-
-    def _shared(self, first: int, rows: Sequence[int]):
-        """A cache that has read the prompt up to `first`, with so many rows in each layer."""
         cache, at = self.mini._read(self.adapter, self.encoded, self.prompt, first, self.stop)
         if at < first:
             self._on(cache, at, first)
-        kept = zip(cache.layers if first else (), rows, strict=False)
-        return self.mini._cache(
-            [tuple(one.expand(count, -1, -1, -1) for one in (layer.keys, layer.values)) for layer, count in kept]
-        )
+        past = [
+            (layer.keys.expand(len(asks), -1, -1, -1), layer.values.expand(len(asks), -1, -1, -1))
+            for layer in (cache.layers if first else ())
+        ]
+        cache = self.mini._cache(past)
+        with steering(*asks):
+            return cache, self._on(cache, first, len(self.tokens), len(asks))
 
     def shares(self, cache, logits: Tensor, options: Sequence[str]) -> list[dict[str, float]]:
         return self.mini._score(cache, logits, options)

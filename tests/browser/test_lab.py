@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 
 from demo.clips import gallery
+from tests.perceiving import moved
 from tests.serving import model, served, stand_in_gallery, use_gallery
 
 pytestmark = pytest.mark.browser
@@ -29,6 +30,7 @@ def address(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         if not REAL:
             use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
+            patch.setattr("models.interventions.heads.moved", moved)
         with served(model(), tmp_path_factory.mktemp("cache"), patch) as url:
             yield url.rstrip("/")
 
@@ -173,8 +175,10 @@ def test_look_inside(visit):
     page.get_by_role("tab", name="Layers").click()
     page.wait_for_selector("#layers .main-svg")
     page.get_by_role("tab", name="What if").click()
-    page.get_by_role("button", name="Without the sound").click()
+    choose(page, "method", "Look less")
     page.wait_for_selector("#steered .bars s")
+    page.get_by_role("button", name="without the sound").click()
+    page.wait_for_selector("#steered .does:has-text('Nobody looks at the sound')")
     assert page.locator("#steered .answer").count() == 2
 
 
@@ -216,6 +220,7 @@ def test_screenshots(visit, name, size, theme):
     page.screenshot(path=SCREENS / f"lab-{name}-{theme}.png", full_page=name == "phone")
     if name == "wide":
         page.screenshot(path=SCREENS / f"lab-{name}-{theme}-whole.png", full_page=True)
+    if name == "wide":
         page.get_by_role("link", name="About").click()
         page.wait_for_selector("text=How the attention is computed")
         page.screenshot(path=SCREENS / f"about-{name}-{theme}.png")

@@ -6,7 +6,7 @@ Neutral values change no bit, others change something, the cache changes nothing
 import pytest
 import torch
 
-from models.interventions import INTERVENTIONS, exit, make, to_values
+from models.interventions import INTERVENTIONS, make, to_values
 from models.interventions.budget import DROPPED, Budget
 from models.interventions.closer import BOTH, Closer
 from models.interventions.composite import ACROSS, CLOSED, EVERY, Composite
@@ -127,8 +127,7 @@ def test_what_is_not_there_is_refused(model, how):
 
 
 def test_a_sweep_is_each_of_its_answers(model):
-    late = [Exit("picture", model.layers - 1), *exit.along("sound", model.layers)[::-4], Look(sound=0.0, layers=(1, 2))]
-    ways = [None, *(it for it in TRIED if it.id != "closer"), *late]  # rows that differ from some layer on only
+    ways = [None, *(it for it in TRIED if it.id != "closer")]
     found = {place: shares for _, place, shares in model.sweep(
         model.encode(stimulus()), QUESTION, OPTIONS, ways, adapters=(BASE,)
     )}  # fmt: skip

@@ -1,0 +1,127 @@
+"""What a visitor does to the models in the real page: an intervention, a curve, heads.
+
+Runs on the fake model and stand-in clips, or with MCGURK_TEST_MODEL=mini on the real ones; screenshots go to .screens/.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.browser.test_lab import PHONE, SCREENS, WIDE, address, choose, chromium, visit
+
+__all__ = ["address", "chromium", "visit"]  # fixtures
+pytestmark = pytest.mark.browser
+CONFLICT = "clip=dog&sound=swap&other=cat&ask=hear"
+
+
+def wait_for(page, selector: str, text: str) -> None:
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector)?.innerText.includes(text)", arg=[selector, text]
+    )
+
+
+def test_the_workshop(visit):
+    page = visit(f"{CONFLICT}&do=listen~kind~sound~gain~0")
+    page.get_by_role("tab", name="What if").click()
+    page.wait_for_selector("#steered .does")
+    assert page.locator("#method label.selected").inner_text() == "Listen less"
+    assert page.locator("#how input[data-name=gain]").input_value() == "0"
+    page.locator("#how input[data-name=gain]").focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('#steered .does')?.innerText.includes('2 times')")
+    page.wait_for_function("() => location.search.includes('gain~2')")
+    page.locator("#how .chips label", has_text="picture").click()
+    page.wait_for_function("() => document.querySelector('#steered .does')?.innerText.includes('picture')")
+    choose(page, "method", "Throw it away")
+    page.wait_for_function("() => document.querySelector('#steered .does')?.innerText.includes('is gone')")
+    with page.expect_download() as download:
+        page.click("#export-json")
+    written = json.loads(Path(download.value.path()).read_bytes())
+    assert written["intervention"]["id"] == "exit" and written["intervention"]["base"]["options"]
+
+
+def test_a_curve_and_its_end(visit):
+    page = visit(f"{CONFLICT}&do=exit~after~2")
+    page.get_by_role("tab", name="What if").click()
+    page.wait_for_selector("#steered .does")
+    page.click("#draw-curve")
+    page.wait_for_selector("#curve .main-svg")
+    page.wait_for_function("() => !document.querySelector('#curve-status').innerText.trim()")
+    with page.expect_download() as download:
+        page.click("#export-json")
+    curve = json.loads(Path(download.value.path()).read_bytes())["curve"]
+    assert curve["axis"] == "after" and len(curve["x"]) == len(curve["points"]["base"])
+    choose(page, "ask", "What do you see?")
+    page.wait_for_function("() => !document.querySelector('#curve .main-svg')")
+
+
+def test_heads_are_looked_at_and_cut(visit):
+    page = visit(CONFLICT)
+    page.get_by_role("tab", name="Heads").click()
+    choose(page, "heads-kind", "that hear")
+    page.wait_for_selector('.heads[data-kind="sound"] [data-head="2h1"]')
+    cell = page.locator('.heads figure:first-child [data-head="2h1"]')
+    cell.click()
+    assert page.locator('.heads [data-head="2h1"][aria-pressed=true]').count() == 3
+    page.locator('.acts [data-act="map"]').click()
+    page.wait_for_function("() => location.search.includes('layer=2') && location.search.includes('head=1')")
+    assert page.locator("#head input").input_value() == "head 1"
+    page.get_by_role("tab", name="Heads").click()
+    page.keyboard.press("Tab")
+    cell.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    wait_for(page, ".heads output", "2.1 3.1")
+    page.locator('.acts [data-act="cut"]').click()
+    wait_for(page, "#steered .does", "2.1")
+    page.wait_for_function("() => location.search.includes('chosen~2h1.3h1')")
+
+
+def test_what_the_tokens_say(visit):
+    page = visit(CONFLICT)
+    page.get_by_role("tab", name="What they say").click()
+    page.wait_for_selector("#lens-words .cells span")
+    page.wait_for_selector("#lens-curve .main-svg")
+    choose(page, "lens-where", "in picture tokens")
+    page.wait_for_selector(".says.see .cells span")
+    choose(page, "lens-where", "where the answer begins")
+    page.wait_for_function("() => !document.querySelector('#lens-words .cells')")
+
+
+def test_a_token_of_the_answer_is_chosen_and_a_border_dragged(visit):
+    page = visit("clip=dog&sound=swap&other=cat&ask=free&own=What+do+you+see+and+hear%3F&answers=free")
+    page.wait_for_selector("#written [data-step='3']")
+    page.locator("#written [data-step='3']").first.click()
+    page.wait_for_function("() => location.search.includes('token=3')")
+    page.wait_for_selector("#written [data-step='3'][aria-pressed=true]")
+    page.locator("#over").click()
+    page.wait_for_function("() => document.querySelectorAll('#border img').length >= 2")
+    page.get_by_role("tab", name="Words").click()
+    page.wait_for_selector("#words-aligned .media img")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("phone", PHONE)])
+def test_screenshots(visit, name, size, theme):
+    page = visit(f"{CONFLICT}&do=exit~kind~sound~after~2", size=size, theme=theme)
+    SCREENS.mkdir(exist_ok=True)
+    page.get_by_role("tab", name="What if").click()
+    page.wait_for_selector("#steered .does")
+    page.click("#draw-curve")
+    page.wait_for_selector("#curve .main-svg")
+    page.wait_for_function("() => !document.querySelector('#curve-status').innerText.trim()")
+    page.wait_for_timeout(600)  # transitions settle
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    page.screenshot(path=SCREENS / f"workshop-{name}-{theme}.png", full_page=True)
+    page.get_by_role("tab", name="Heads").click()
+    page.wait_for_selector(".heads figure")
+    page.wait_for_timeout(600)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    page.screenshot(path=SCREENS / f"heads-{name}-{theme}.png", full_page=True)
+    page.get_by_role("tab", name="What they say").click()
+    page.wait_for_selector("#lens-words .cells span")
+    page.wait_for_timeout(600)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    page.screenshot(path=SCREENS / f"lens-{name}-{theme}.png", full_page=True)

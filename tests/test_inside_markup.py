@@ -1,0 +1,62 @@
+"""Words, strips and tokens of "Look inside" as HTML: nothing is lost, and nothing becomes markup."""
+
+from dataclasses import replace
+
+import pytest
+
+from demo import inside
+from demo.conflicts import Conflict
+from demo.inside import View
+from demo.pages import inside_markup
+from demo.session import Lab
+from demo.state import State
+from models.fake import FakeModel
+from models.omni import ALIGNED, BASE, Kind
+from tests.serving import stand_in_gallery, use_gallery
+
+EVIL = "<img src=x onerror=alert(1)>"
+SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat", text="free", caption=EVIL), question="hear")
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    (tmp_path / "gallery").mkdir()
+    use_gallery(stand_in_gallery(tmp_path / "gallery"), monkeypatch)
+    lab = Lab(FakeModel(), tmp_path / "files")
+    *_, asked = lab.ask("me", SWAP)
+    return asked
+
+
+def test_media_are_strips_among_the_words(asked):
+    strips = inside.strips(asked, View())
+    video, audio = strips[Kind.VIDEO], strips[Kind.AUDIO]
+    assert len(video.jpegs) == len(video.spans) == len(video.shares[BASE]) > 1
+    assert all(jpeg.startswith(b"\xff\xd8") for jpeg in video.jpegs) and audio.jpegs == ()
+    assert max(max(shares) for shares in video.shares.values()) == 1
+    assert video.spans[0][0] == 0 and video.spans[-1][1] == pytest.approx(3, abs=0.2)
+    shades = inside.read(asked, View())[ALIGNED]
+    html = inside_markup.words(shades, ALIGNED, strips)
+    assert html.count("<img ") == len(video.jpegs) and html.count('class="media') == 2
+    assert "onerror=alert" in html and EVIL not in html
+
+
+def test_a_silent_film_has_no_strip_of_sound(asked, tmp_path):
+    lab = Lab(FakeModel(), tmp_path / "others")
+    *_, silent = lab.ask("me", replace(SWAP, conflict=Conflict(sound="remove")))
+    assert {*inside.strips(silent, View())} == {Kind.VIDEO}
+
+
+def test_each_answer_offers_its_own_tokens(asked):
+    written = inside.written(asked)
+    assert {name: "".join(tokens).strip() for name, tokens in written.items()} == {BASE: "dog", ALIGNED: "cat"}
+    html = inside_markup.steps({BASE: (" a", "<b>"), ALIGNED: (" no", "ne", " of")}, 2)
+    assert html.count("data-step=") == 5 and "<b>" not in html
+    assert html.count('aria-pressed="true"') == 2  # the shorter answer's last
+    assert 'data-step="1" aria-pressed="true"' in html and 'data-step="2" aria-pressed="true"' in html
+
+
+def test_maps_belong_to_the_chosen_token(asked):
+    first, later = (inside.video_maps(asked, View(step=step))[BASE] for step in (0, 1))
+    assert (first == later).all()  # one token: nothing stands behind it
+    attention = asked.comparison.answers[BASE].attention
+    assert attention.steps == 1 and View(step=7).at(attention)["rows"] == 0
