@@ -14,7 +14,7 @@ from models.omni import McGurkError
 def an_intervention(draw):
     id = draw(st.sampled_from([*INTERVENTIONS]))
     kinds = {
-        "number": lambda c: st.floats(c.low, c.high) | st.integers(0, 1).map(float),
+        "number": lambda c: st.floats(c.low, c.high) | st.sampled_from((c.low, c.high)),
         "choice": lambda c: st.sampled_from(c.choices),
         "layers": lambda c: st.none() | st.tuples(st.integers(0, 60), st.integers(61, 127)),
         "layer": lambda c: st.none() | st.integers(-1, 127),
