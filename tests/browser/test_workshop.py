@@ -84,7 +84,7 @@ def test_what_the_tokens_say(visit):
     page.get_by_role("tab", name="What they say").click()
     page.wait_for_selector("#lens-words .cells span")
     page.wait_for_selector("#lens-curve .main-svg")
-    choose(page, "lens-where", "in picture tokens")
+    choose(page, "lens-where", "in the picture's tokens")
     page.wait_for_selector(".says.see .cells span")
     choose(page, "lens-where", "where the answer begins")
     page.wait_for_function("() => !document.querySelector('#lens-words .cells')")
