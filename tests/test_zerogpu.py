@@ -177,7 +177,7 @@ def test_a_loan_is_asked_for_as_long_as_it_is_expected_to_take(lent):
 def test_a_loan_gives_what_the_model_gives_and_carries_no_more_rows_than_are_drawn(lent):
     _, told = lent
     assert told["texts"][0] == told["texts"][1] == {"base": "a cello", "aligned": "steady rain in a yard"}
-    assert told["rows"][0] > told["rows"][1] == 2 and told["same"]
+    assert told["rows"][0] >= told["rows"][1] == 3 and told["same"]  # each token of so short an answer is drawn
     assert all(sum(options.values()) == pytest.approx(1) for options in told["options"])
     assert told["sweeps"][0] == told["sweeps"][1] and len(told["sweeps"][1]) == 2
 
