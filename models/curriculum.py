@@ -129,10 +129,8 @@ class Course:
     def _showing(self, concept: str) -> list[tuple[int, str]]:
         """The captioned photographs that show what makes a sound, each with the word that says so."""
         meant = set(map(normal, (concept, concept.split()[-1], *synonyms(concept)))) - {"keyboard"}  # of either kind
-        return [
-            (item, name) for item in self._photographs for name in self.catalogue.captioned[item][0]
-            if normal(name) in meant
-        ]  # fmt: skip
+        named = ((item, name) for item in self._photographs for name in self.catalogue.captioned[item][0])
+        return [(item, name) for item, name in named if normal(name) in meant]
 
     def _sounding_photograph(self, rng) -> tuple[Thing, int]:
         """A captioned photograph under the name of something in it, and a sound of that."""

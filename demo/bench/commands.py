@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -209,6 +211,17 @@ def _time(given: argparse.Namespace) -> None:
             print(timing.markdown(found))
 
 
+def _watch(steps: Iterable[tuple[int, int, Any]], what: str, unit: str) -> Any:
+    """Show a bar over (done, total, found); the last that was found."""
+    last = None
+    with tqdm(desc=what, unit=unit, disable=None) as bar:
+        for done, total, found in steps:
+            bar.total = total
+            bar.update(done - bar.n)
+            last = found
+    return last
+
+
 def _try(given: argparse.Namespace) -> None:
     if not given.out:
         raise McGurkError("Say where the run is to be kept: --out runs/NAME.")
@@ -226,10 +239,7 @@ def _try(given: argparse.Namespace) -> None:
         shard=shard_of(given.shard),
         **{name: tuple(part.strip() for part in text.split(",")) for name, text in listed.items() if text},
     )
-    with tqdm(desc="interventions", unit="question", disable=None) as bar:
-        for done, total, _ in interventions.run(config):
-            bar.total = total
-            bar.update(done - bar.n)
+    _watch(interventions.run(config), "interventions", "question")
     print(methods.markdown(interventions.read(given.out)))
 
 
@@ -243,12 +253,7 @@ def _curve(given: argparse.Namespace) -> None:
         out=given.out,
         shard=shard_of(given.shard),
     )
-    last = None
-    with tqdm(desc="curves", unit="question", disable=None) as bar:
-        for done, total, found in curves.run(config):
-            bar.total = total
-            bar.update(done - bar.n)
-            last = found
+    last = _watch(curves.run(config), "curves", "question")
     print(layerwise.markdown(last))
 
 
@@ -269,10 +274,5 @@ def _compare(given: argparse.Namespace) -> None:
         split=given.split,
         out=given.out,
     )
-    last = None
-    with tqdm(desc="alike", unit="step", disable=None) as bar:
-        for done, total, found in alike.run(config):
-            bar.total = total
-            bar.update(done - bar.n)
-            last = found
+    last = _watch(alike.run(config), "alike", "step")
     print(alike.markdown(last))
