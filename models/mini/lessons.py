@@ -19,6 +19,7 @@ from models.mini.modelling import HEARD_NAMES, SEEN_NAMES, MiniForConditionalGen
 from models.mini.processing import CLOSING, MiniProcessor, Segment, opening, reply
 from models.naming import GENERIC, HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
 from models.omni import Kind
+from models.packing import padded, visible
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 RESIDUAL_DROPPED = 0.2  # share of lessons read without the learned residual, so that soft words stay legible
@@ -133,24 +134,12 @@ class MiniLessons(Dataset):
 
 def collate(items: list[dict]) -> dict:
     """Pad packed sequences into a batch. Questions of one clip see the clip and themselves, not each other."""
-    batch, width = len(items), max(len(item["ids"]) for item in items)
-
-    def padded(key: str, fill: int) -> Tensor:
-        rows = torch.full((batch, width), fill, dtype=torch.long)
-        for row, item in zip(rows, items, strict=True):
-            row[: len(item[key])] = torch.tensor(item[key])
-        return rows
-
-    branches = padded("branches", -1)
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    shared = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
-    ids = padded("ids", 2)
     vision, sound = (torch.cat([item[key] for item in items]) for key in ("vision", "sound"))
     return {
-        "input_ids": ids,
-        "labels": padded("labels", IGNORED),
-        "position_ids": padded("positions", 0),
-        "attention_mask": (causal & shared)[:, None],
+        "input_ids": padded(items, "ids", 2),
+        "labels": padded(items, "labels", IGNORED),
+        "position_ids": padded(items, "positions", 0),
+        "attention_mask": visible(padded(items, "branches", -1))[:, None],
         "vision_features": vision,
         "sound_features": sound,
         "media": [item["media"] for item in items],

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from models.curriculum import BLANK, Course, Lesson
 from models.omni import SAMPLE_RATE, Kind, Stimulus
+from models.packing import padded, visible
 from models.pretrained.clips import Shelf, read_picture, read_sound
 from models.pretrained.decoding import continued
 from models.pretrained.layout import Layout, Media
@@ -84,24 +85,14 @@ class PackedLessons(Dataset):
 def collate(items: list[dict]) -> dict:
     """Pad packed sequences into a batch. Questions of one clip see the clip and themselves, not each other."""
     batch, width = len(items), max(len(item["ids"]) for item in items)
-
-    def padded(key: str, fill: int) -> Tensor:
-        rows = torch.full((batch, width), fill, dtype=torch.long)
-        for row, item in zip(rows, items, strict=True):
-            row[: len(item[key])] = torch.tensor(item[key])
-        return rows
-
-    branches = padded("branches", -1)
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    shared = (branches[:, None, :] == 0) | (branches[:, None, :] == branches[:, :, None])
     first = items[0]["positions"]
     positions = torch.zeros(len(first), batch, width, dtype=first.dtype)
     for row, item in enumerate(items):
         positions[:, row, : item["positions"].shape[1]] = item["positions"]
     return {
-        "input_ids": padded("ids", 0),
-        "labels": padded("labels", IGNORED),
+        "input_ids": padded(items, "ids", 0),
+        "labels": padded(items, "labels", IGNORED),
         "positions": positions,
-        "attention_mask": (causal & shared)[:, None],
+        "attention_mask": visible(padded(items, "branches", -1))[:, None],
         "media": [item["media"] for item in items],
     }
