@@ -1,11 +1,12 @@
 # make demo   install what is missing, fetch weights, start the app on http://127.0.0.1:7860
-# make test   the same set-up plus what tests need, then all tests
+# make test   the same set-up plus what tests need, then all tests, WORKERS files at a time, each on one core
 # make audit  known weaknesses and the licences of everything that is installed
 # make upgrade-check   the newest of everything in a scratch environment, and whether the application works with it
 # make space  what a Hugging Face Space installs, in a scratch environment with its Python, and whether it works with it
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := 2
 export GRADIO_ANALYTICS_ENABLED := False
 
 AUDIT := build/audit
@@ -24,7 +25,7 @@ demo: weights
 
 test: weights $(VENV)/.tests
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 weights: $(VENV)/.app
 	$(BIN)/python -m models.weights
