@@ -141,7 +141,7 @@ def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_pat
     monkeypatch.setattr(site, "Lab", lambda *given: labs.append(Lab(*given)) or labs[-1])
     with served(FakeModel(), tmp_path, monkeypatch) as address:
         front = Front.read(address.rstrip("/"))
-        for n in range(8):
+        for n in range(4):
             with Visitor(front) as visitor:
                 own = {"clip": "dog", "sound": "swap", "other": ("cat", "rain", "cello")[n % 3], "ask": "see"}
                 reply = visitor.touch("go", values=own)
@@ -163,7 +163,7 @@ def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_pat
         shared = lab.files.of(EVERYBODY)
         left = [path for path in files_below(films) if path.parent != shared]
         assert left and {path.suffix for path in left} == {".mp4"}  # of calls without a page: those that leave take all
-        assert len(left) == 16  # a film for each that was asked for, none for a question
+        assert len(left) == 8  # a film for each that was asked for, none for a question
         others = {path for path in files_below(tmp_path) if not path.is_relative_to(films)}
         listed = {Path(file) for kept in blocks.temp_file_sets for file in kept}
         assert others <= listed, f"nobody owns {sorted(others - listed)[:3]}"
