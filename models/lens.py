@@ -19,6 +19,8 @@ from models.omni import Kind, TokenMap
 if TYPE_CHECKING:
     from torch import Tensor
 
+CLASS, WORD, NAME = "the encoder's class", "the word of the vocabulary", "of the names that are offered the one"
+
 
 @dataclass(frozen=True, eq=False)
 class Said:
@@ -26,7 +28,8 @@ class Said:
 
     places: int, P: those positions of the prompt that were read out: picture, sound, and last of all its last.
     shares: float32, layers x P x names, summing to 1 over the names.
-    best: kind of media -> for each layer and token of it the likeliest of the encoder's own class names.
+    best: kind of media -> for each layer and token of it what it says most. source: CLASS,
+    WORD or NAME.
     soft: kind of media -> for each token the classes that it was blended of, (name, share) with the largest first; {}
     where tokens are no blend of words.
     """
@@ -37,6 +40,7 @@ class Said:
     shares: np.ndarray
     best: dict[Kind, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     soft: dict[Kind, tuple[tuple[tuple[str, float], ...], ...]] = field(default_factory=dict)
+    source: str = CLASS
 
     def of(self, kind: Kind | None) -> np.ndarray:
         """shares of the tokens of a kind, or with None of the prompt's last position: layers x tokens x names."""

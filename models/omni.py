@@ -300,7 +300,7 @@ class OmniModel(ABC):
 
         Raises McGurkError for a model whose states nobody can read out.
         """
-        raise McGurkError(f"Nobody can read the layers of {self.name} out: choose mini.")
+        raise McGurkError(f"Nobody can read the layers of {self.name} out: choose a model that runs here.")
 
     def ask(self, stimulus: Stimulus, question: str, options: Sequence[str] = (), **how) -> dict[str, Answer]:
         """Encode and answer in one call: {adapter: Answer}."""

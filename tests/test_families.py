@@ -114,6 +114,28 @@ def test_the_gist_is_the_mean_of_what_is_fed_whatever_is_asked(model):
     assert set(deaf) == {"picture"} and np.allclose(deaf["picture"], model.gist(encoded)["picture"], atol=1e-4)
 
 
+@torch.inference_mode()
+def test_what_tokens_say_in_the_last_layer_is_what_the_model_would_say_there(model, monkeypatch):
+    names, encoded, tokenizer = ("dog", "rain"), model.encode(tiny_omni.stimulus()), model.layout.tokenizer
+    said = model.lens(encoded, QUESTION, names, BASE)
+    decoder, fed = model.decoder, model.feed(model.layout.prompt(encoded.media, QUESTION), encoded)
+    more = decoder._with_prompt(fed, 1, cache := decoder.cache())
+    logits = decoder._forward(cache, fed.embeddings, fed.positions, len(fed), **more)[0, said.places]
+    ids = [tokenizer.encode(f" {name}", add_special_tokens=False) for name in names]
+    expected = torch.stack([logits[:, one].mean(-1) for one in ids], 1).softmax(-1)
+    assert said.shares.shape == (model.layers, len(said.places), len(names))
+    torch.testing.assert_close(torch.from_numpy(said.shares[-1]), expected, atol=4e-3, rtol=0)  # Gemma caps logits
+    assert np.abs(said.shares[0] - said.shares[-1]).max() > 1e-3
+    for kind in (Kind.VIDEO, Kind.AUDIO):
+        there = [n for n, at in enumerate(said.places[:-1]) if said.tokens.kinds[at] is kind]
+        assert len(said.best[kind]) == model.layers
+        would = [tokenizer.decode([one]).strip() or "·" for one in logits[there].argmax(-1).tolist()]
+        assert list(said.best[kind][-1]) == would
+    monkeypatch.setattr("models.pretrained.lens.MOST", 1)  # a long clip: no time for the whole vocabulary
+    few = model.lens(encoded, QUESTION, names, BASE)
+    assert set(few.best[Kind.AUDIO][-1]) <= {*names} and few.source != said.source
+
+
 def test_options_are_scored_in_one_pass_as_one_by_one(model):
     stimulus = tiny_omni.stimulus()
     together = model.ask(stimulus, QUESTION, OPTIONS, max_new_tokens=2)[BASE]

@@ -61,7 +61,7 @@ def test_what_can_not_be_read(lab, monkeypatch):
         next(lens.read(lab, "me"))
     [*_] = lab.ask("me", SWAP)
     monkeypatch.setattr(FakeModel, "lens", super(FakeModel, FakeModel).lens)
-    with pytest.raises(McGurkError, match="choose mini"):
+    with pytest.raises(McGurkError, match="choose a model that runs here"):
         [*_] = lens.read(lab, "me")
 
 

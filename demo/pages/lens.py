@@ -31,7 +31,7 @@ ABOUT = (
 )
 EMPTY = f'<p class="hint tall">{ABOUT}</p>'
 READING = "Reading the layers out."
-LABELS = {"answer": "layer: the name's share where the answer begins"}
+LABELS = {"answer": "layer: the name's share"}
 SHOWN = {"picture": (Kind.VIDEO, "see"), "sound": (Kind.AUDIO, "hear")}
 MOST = 98  # tokens whose words are written out
 
@@ -87,7 +87,7 @@ class LensTab:
             return [None, gr.skip(), f'<p class="hint tall">There is no {escape(where)} here.</p>']
         curve = found.curve(where)
         layers = len(next(iter(next(iter(curve.values())).values())))
-        label = LABELS.get(where, f"layer: how many of the {where}'s tokens say it most")
+        label = LABELS.get(where, f"layer: share of {where} tokens that say it")
         figure = charts.curve(range(layers), curve, {}, found.roles, label)
         at = layers - 1 if layer is None else min(layer, layers - 1)
         return [figure, gr.Slider(maximum=layers - 1, value=at, visible=where in SHOWN), words(found, where, at)]
@@ -134,7 +134,7 @@ def _grid(said: Any, kind: Kind, layer: int) -> str:
     )
     rest = f" and {more} more" if more > 0 else ""
     note = " Hover: the words it was blended of." if soft else ""
-    what = f"{where or 'In the order of time'}{rest}: the encoder's class that each token says most.{note}"
+    what = f"{where or 'In the order of time'}{rest}: {said.source} that each token says most.{note}"
     return f'<div class="cells" style="--columns:{columns}">{cells}</div><p class="hint">{escape(what)}</p>'
 
 

@@ -26,6 +26,7 @@ from models.habits import Habits
 from models.interventions import Intervention
 from models.interventions.streams import begin, described, likely
 from models.interventions.sweeping import swept
+from models.lens import Said
 from models.omni import (
     ALIGNED,
     BASE,
@@ -45,6 +46,7 @@ from models.omni import (
 from models.pretrained.decoding import Encoded, Fed
 from models.pretrained.family import GB, Family
 from models.pretrained.layout import Prompt
+from models.pretrained.lens import read_out
 from models.pretrained.reading import PromptReader
 from models.probe import recording
 from models.wording import SEE
@@ -185,6 +187,12 @@ class Pretrained(OmniModel):
         embeddings = self.feed(prompt, encoded).embeddings[0].float()
         places = {"picture": prompt.tokens.positions(Kind.VIDEO), "sound": prompt.tokens.positions(Kind.AUDIO)}
         return {sense: embeddings[at].mean(0).cpu().numpy() for sense, at in places.items() if len(at)}
+
+    @torch.inference_mode()
+    def lens(self, encoded: Encoded, question: str, names: Sequence[str], adapter: str, stop=never) -> Said:
+        """See OmniModel.lens."""
+        with self.opened(encoded, question, adapter, stop) as reader:
+            return self._within_memory(lambda: read_out(reader, names, stop))
 
     def _using(self, names: Sequence[str]):
         stack = ExitStack()
