@@ -3,6 +3,7 @@
 Runs on the fake model and stand-in clips, or with MCGURK_TEST_MODEL=mini on the real ones; screenshots go to .screens/.
 """
 
+import base64
 import re
 import shutil
 
@@ -136,6 +137,29 @@ def test_what_counts_of_a_long_clip_is_chosen(visit, media_file):
     page.click("#shelf-remove")
     page.wait_for_function("() => !document.querySelector('#mine label')")
     page.wait_for_function("() => document.querySelector('#clip label.selected') != null")
+
+
+BROUGHT = """([how, name, bytes]) => {
+  const files = new DataTransfer();
+  const content = Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0));
+  files.items.add(new File([content], name, { type: "video/mp4" }));
+  const more = { bubbles: true, cancelable: true };
+  const event = how == "paste" ? new ClipboardEvent(how, { clipboardData: files, ...more })
+    : new DragEvent(how, { dataTransfer: files, ...more });
+  return document.querySelector("#player").dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_files_are_pasted_and_dropped_anywhere(visit, unlabelled, how):
+    page = visit(f"clip={OTHER}&ask=see")
+    file = [how, unlabelled.name, base64.b64encode(unlabelled.read_bytes()).decode()]
+    assert not page.evaluate(BROUGHT, file)  # the browser itself is not to open it
+    page.wait_for_selector("#mine label.selected")
+    assert page.locator("#shelf").is_visible() and page.locator("#mine label b").count() == 0
+    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('unknown')")
+    page.evaluate(BROUGHT, file)
+    page.wait_for_function("() => document.querySelectorAll('#mine label').length == 2")  # twice is two clips
 
 
 def test_a_phone_adds_and_sees_nothing(visit, chromium, address, unlabelled):
