@@ -11,8 +11,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from demo import lens, steering, sweeps, tellings
-from demo.compare import CSV_COLUMNS, Comparison, to_csv, to_json
+from demo import lens, steering, sweeps, tellings, workshop
+from demo.compare import CSV_COLUMNS, to_csv, to_json
 from demo.session import Asked
 from models.interventions import Intervention, to_values
 
@@ -21,9 +21,9 @@ def to_json_text(asked: Asked) -> str:
     """The last comparison and its conflict as JSON, with the answers under an intervention and a curve, if any."""
     written = to_json(asked.comparison) | {"conflict": asdict(asked.situation.state.conflict)}
     if asked.changed:
-        written["intervention"] = under(*asked.changed)
+        written["intervention"] = under(asked)
     if asked.curve:
-        written["curve"] = described(asked.curve.does) | sweeps.to_values(asked.curve)
+        written["curve"] = described(asked.curve.does, asked) | sweeps.to_values(asked.curve)
     if asked.lens:
         written["lens"] = lens.to_values(asked.lens)
     return json.dumps(written, indent=2, ensure_ascii=False)
@@ -43,19 +43,23 @@ def to_csv_text(asked: Asked) -> str:
     return table.getvalue()
 
 
-def described(it: Intervention) -> dict[str, Any]:
-    """An intervention as plain values: id, word (as in links), values, what it does, paper, where it fails."""
+def described(it: Intervention, asked: Asked) -> dict[str, Any]:
+    """An intervention as plain values: id, word (as in links), values, what it does, paper, where it fails.
+
+    asked: what it was done to.
+    """
     return {
         "id": it.id,
         "word": steering.to_word(it),
         "values": to_values(it),
-        "does": tellings.told(it),
+        "does": tellings.told(it, workshop.region(asked, it)),
         "paper": it.paper,
         "fails": it.fails,
     }
 
 
-def under(it: Intervention, changed: Comparison) -> dict[str, Any]:
-    """The answers under an intervention as plain values, and what it was."""
+def under(asked: Asked) -> dict[str, Any]:
+    """The answers under the last intervention as plain values, and what it was."""
+    it, changed = asked.changed
     written = to_json(changed)
-    return described(it) | {name: written[name] for name in (*changed.answers, "seconds")}
+    return described(it, asked) | {name: written[name] for name in (*changed.answers, "seconds")}

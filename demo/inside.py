@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from demo import maps
+from demo import maps, regions
 from demo.draw import charts, film, frames, sound, words
 from demo.session import Asked
 from demo.state import ALL_HEADS, LAST_LAYERS
 from models.interventions.intervention import KIND_OF, MODALITIES
-from models.omni import ALIGNED, BASE, Attention, Kind, McGurkError, OmniModel
+from models.omni import ALIGNED, BASE, Attention, Kind, McGurkError, OmniModel, TokenMap, without_generated
 
 JPEG_QUALITY = 82
 THUMBNAIL = 72  # pixels, width of a frame among words
@@ -57,6 +57,8 @@ class FramesSeen:
 
     times: tuple[float, ...]  # s, of each step
     jpegs: dict[str, tuple[bytes, ...]]  # adapter -> one picture a step
+    size: tuple[int, int]  # of each picture, width and height in pixels
+    patches: tuple[int, int]  # rows and columns of tokens on each
 
 
 def check(view: View, model: OmniModel) -> None:
@@ -82,7 +84,23 @@ def seen(asked: Asked, view: View) -> FramesSeen | None:
     for adapter, heat in heats.items():
         painted = frames.overlay(stimulus.frames[places], heat, scale=scale, steps=np.arange(len(places)))
         jpegs[adapter] = tuple(_jpeg(one) for one in painted)
-    return FramesSeen(tuple(float(t) for t in tokens.frame_times), jpegs)
+    height, width = stimulus.frames.shape[1:3]
+    return FramesSeen(tuple(float(t) for t in tokens.frame_times), jpegs, (width, height), tokens.grid[1:])
+
+
+def prompt(asked: Asked) -> TokenMap:
+    """The prompt as whoever answered first was given it, without the answer. Raises McGurkError where nobody knows."""
+    attentions = _attentions(asked)
+    if not attentions:
+        raise McGurkError("There is no answer to look into yet: ask first.")
+    return without_generated(next(iter(attentions.values())).tokens)
+
+
+def marks(asked: Asked) -> dict[str, str]:
+    """Adapter -> the mark of the prompt that it was given (demo.regions), which another system prompt changes."""
+    return {
+        adapter: regions.mark(without_generated(attention.tokens)) for adapter, attention in _attentions(asked).items()
+    }
 
 
 def heard(asked: Asked, view: View) -> sound.SoundPicture | None:

@@ -136,7 +136,7 @@ def _truths(stimulus: Stimulus) -> Sequence[tuple[str, str | None]]:
 
 def _check_effect(it: Intervention) -> None:
     if not it:
-        raise McGurkError(tellings.NOTHING)
+        raise McGurkError(tellings.told(it))
 
 
 def _label(control: Control) -> str:

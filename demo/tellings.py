@@ -25,27 +25,27 @@ from models.interventions import (
 from models.interventions.intervention import BLANK, LAST_ROWS, MODALITIES
 
 NOTHING = "Nothing is changed yet: move a control."
+UNPICKED = "Nothing is picked yet: press “Cut what I click” in Frames, Sound or Words."
 WHO = {
     "last": "The answer",
     "question": "The question's words",
     "text": "The injected text",
     "sound": "The sound's tokens",
     "picture": "The picture's tokens",
-    "everything after": "Nothing that stands behind it",
 }
 SHARED_OUT = {"uniform": "made even", "reversed": "turned round", "shuffled": "shuffled"}
 
 
-def told(it: Intervention) -> str:
-    """One sentence, or two."""
+def told(it: Intervention, region: str = "") -> str:
+    """One sentence, or two. region: what the positions that it names are, in words (demo.regions), where known."""
     if not it:
-        return NOTHING
-    said = _told(it)
+        return UNPICKED if isinstance(it, Cut) else NOTHING
+    said = _told(it, region)
     layers = getattr(it, "layers", None)
     return said if layers is None else f"{said[:-1]}, in {_window(layers)}."
 
 
-def _told(it: Intervention) -> str:
+def _told(it: Intervention, region: str) -> str:
     match it:
         case Look():
             parts = [_looked(name, getattr(it, name)) for name in MODALITIES if getattr(it, name) != 1]
@@ -56,9 +56,11 @@ def _told(it: Intervention) -> str:
             much = "nothing" if it.gain == 0 else f"{it.gain:g} times what they said"
             return f"{whose} {it.kind}'s tokens say {much}, however much they are looked at."
         case Cut():
-            what = f"the {len(it.region)} chosen tokens" if it.source == "region" else f"the {it.source}"
-            can = "can" if it.target == "everything after" else "can no longer"
-            return f"{WHO[it.target]} {can} look at {what}."
+            picked = region or f"the {len(it.region)} chosen token{'s' * (len(it.region) > 1)}"
+            what = picked if it.source == "region" else f"the {it.source}"
+            if it.target not in WHO:  # everything after
+                return f"Nothing can look at {what} any more."
+            return f"{WHO[it.target]} can no longer look at {what}."
         case Exit():
             when = "Before the first layer" if it.after == -1 else f"Above layer {it.after}"
             return f"{when} the {it.kind} is gone."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from demo import tellings
+from demo import inside, regions, steering, tellings
 from demo.compare import Comparison, compare
 from demo.questions import PICTURE, SOUND, Question
 from demo.sameness import key_of
@@ -31,6 +31,22 @@ def asked_about(question: Question | None) -> str:
     return SOUND if question is not None and question.kind == "hear" else PICTURE
 
 
+def meant(lab: Lab, session: str, word: str) -> Intervention:
+    """What a word asks for; picked places are looked up in the prompt of the last answers. Raises McGurkError."""
+    if not regions.is_pick(word):
+        return steering.from_word(word)
+    return regions.cut(inside.prompt(lab.asked_last(session)), word)
+
+
+def region(asked: Asked | None, it: Intervention | None) -> str:
+    """In words what is picked for an intervention, of the prompt of these answers; "" where nothing is, or unknown."""
+    picked = getattr(it, "region", ())
+    try:
+        return regions.told(inside.prompt(asked), picked) if asked is not None and picked else ""
+    except McGurkError:  # not answered yet, or nobody can look inside
+        return ""
+
+
 def steer(lab: Lab, session: str, it: Intervention) -> Iterator[Wait | Asked]:
     """Yield Waits, then what the session asked last together with the answers to the same question under it.
 
@@ -38,7 +54,7 @@ def steer(lab: Lab, session: str, it: Intervention) -> Iterator[Wait | Asked]:
     """
     asked = lab.asked_last(session)
     if not it:
-        raise McGurkError(tellings.NOTHING)
+        raise McGurkError(tellings.told(it))
     original = asked.comparison
     how = {"steering": it, "attention": False, "untold": original.untold}
 

@@ -26,6 +26,7 @@ def test_pieces_are_merged_with_their_weights():
     assert [word.text for word in found] == ["What", " accordion?", " ", "Yes"]
     assert found[1].weight == pytest.approx(0.4)
     assert "".join(word.text for word in found) == "".join(tokens.pieces)
+    assert [word.ends for word in found] == [(0, 0), (1, 3), (4, 4), (5, 5)]
 
 
 def test_kinds_are_never_merged_and_markers_left_out():
@@ -55,8 +56,8 @@ def test_long_text_is_folded_and_keeps_its_weight():
     shown = shaded(tokens, weights)
     assert len(shown) < LONGEST
     assert shown[0][0] == " w0" and shown[-2][0] == " w999"
-    [(note, strength, kind)] = [shade for shade in shown if "more words" in shade.text]
-    assert kind is C
+    [(note, strength, kind, ends)] = [shade for shade in shown if "more words" in shade.text]
+    assert kind is C and ends == (14, 991)
     assert "978 more words, 48.9% of the attention" in note
     assert strength == pytest.approx(0.978)
 

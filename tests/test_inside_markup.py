@@ -1,13 +1,15 @@
 """Words, strips and tokens of "Look inside" as HTML: nothing is lost, and nothing becomes markup."""
 
+import re
 from dataclasses import replace
+from html import escape, unescape
 
 import pytest
 
-from demo import inside
+from demo import inside, regions, workshop
 from demo.conflicts import Conflict
 from demo.inside import View
-from demo.pages import inside_markup
+from demo.pages import inside_markup, workshop_markup
 from demo.session import Lab
 from demo.state import State
 from models.fake import FakeModel
@@ -38,6 +40,45 @@ def test_media_are_strips_among_the_words(asked):
     html = inside_markup.words(shades, ALIGNED, strips)
     assert html.count("<img ") == len(video.jpegs) and html.count('class="media') == 2
     assert "onerror=alert" in html and EVIL not in html
+
+
+def test_what_can_be_picked_leads_to_its_positions(asked):
+    tokens, mark = inside.prompt(asked), "abc"
+    seen = inside.seen(asked, View())
+    frames = inside_markup.frames(seen, 0, mark)
+    cells = re.findall(r'data-pick="([^"]*)"', frames)
+    assert len(cells) == 2 * seen.patches[0] * seen.patches[1] and len({*cells}) == len(cells) / 2
+    moments = regions.moments(tokens)
+    sound = inside_markup.sound(inside.heard(asked, View()), moments, mark)
+    stretches = re.findall(r'data-pick="([^"]*)"', sound)
+    assert len(stretches) == len(moments) > 5
+    html = inside_markup.words(inside.read(asked, View())[ALIGNED], ALIGNED, {}, mark)
+    found = {}
+    for pick, said in re.findall(r'<span[^>]*data-pick="([^"]*)"[^>]*>([^<]*)</span>', html):
+        found[pick] = unescape(said).strip()
+    for pick, said in found.items():
+        at = regions.positions(tokens, f"pick~{pick}")
+        assert "".join(tokens.pieces[one] for one in at).strip() == said
+    assert {"<img", "src=x", "onerror=alert(1)>"} <= {*found.values()} and "<img" not in html
+    everything = [*cells, *stretches, *found]
+    every = {*regions.positions(tokens, "~".join(["pick", *everything]))}
+    assert {tokens.kinds[at] for at in {*range(len(tokens))} - every} == {Kind.MARKER}
+    assert all(f'data-prompt="{mark}"' in drawn for drawn in (frames, sound, html))
+
+
+def test_words_of_another_prompt_can_not_be_picked(asked):
+    html = inside_markup.words(inside.read(asked, View())[ALIGNED], ALIGNED, {})
+    assert "data-pick" not in html and "data-prompt" not in html
+
+
+def test_a_picked_word_is_never_markup(asked):
+    it = regions.cut(inside.prompt(asked), "pick~text~onerror=alert(1)>")
+    told = workshop.region(asked, it)
+    assert told == "the word “onerror=alert(1)>” of the injected text"
+    form = workshop_markup.form(it, 6, region=f"{told} {EVIL}")
+    assert escape(EVIL) in form and EVIL not in form and 'data-name="region"' in form
+    changed = workshop_markup.changed(replace(asked, changed=(it, asked.comparison)))
+    assert escape(told) in changed and told not in changed
 
 
 def test_a_silent_film_has_no_strip_of_sound(asked, tmp_path):

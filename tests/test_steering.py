@@ -34,7 +34,7 @@ def test_what_is_written_is_read_back(it):
     if len(word) < 1000:
         assert from_query(to_query(State(does=it))) == State(does=it)
     said = tellings.told(it)
-    assert said.endswith(".") and "\n" not in said and (bool(it) or said == tellings.NOTHING)
+    assert said.endswith(".") and "\n" not in said and (bool(it) or said in (tellings.NOTHING, tellings.UNPICKED))
 
 
 def test_words_are_short_and_plain():
@@ -77,10 +77,19 @@ def test_no_text_does_more_than_be_refused(text):
         (Look(sound=0.0, text=4.0), "Nobody looks at the sound and attention on the text counts 4 times."),
         (Listen("sound", 0.0, (3, 4)), "nothing, however much they are looked at, in layer 3."),
         (Cut("picture", "last", (0, 9)), "The answer can no longer look at the picture, in layers 0 to 8."),
-        (Cut("region", "everything after", region=(5,)), "Nothing that stands behind it can look at the 1 chosen"),
+        (Cut("region", "everything after", region=(5,)), "Nothing can look at the 1 chosen token any more."),
         (Exit("picture", -1), "Before the first layer the picture is gone."),
         (Heads("sound", 0.0, chosen=((3, 1),)), "The head 3.1 (layer.head) puts out nothing."),
     ],
 )
 def test_what_is_told(it, said):
     assert said in tellings.told(it)
+
+
+def test_places_are_told_in_words_where_they_are_known():
+    it = Cut("region", "everything after", region=(5, 6))
+    assert tellings.told(it, "the word “dog” of the question") == (
+        "Nothing can look at the word “dog” of the question any more."
+    )
+    assert tellings.told(it) == "Nothing can look at the 2 chosen tokens any more."
+    assert tellings.told(Cut("region")) == tellings.UNPICKED

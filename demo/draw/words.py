@@ -27,6 +27,7 @@ class Shade(NamedTuple):
     text: str
     strength: float | None  # -1..1; None: nothing to shade
     kind: Kind
+    ends: tuple[int, int]  # the first and the last of its positions in the prompt
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Word:
     text: str  # as it stands in the prompt, blanks included
     kind: Kind
     weight: float  # summed over its pieces; nan where none of them has one
+    ends: tuple[int, int]  # the first and the last of its positions in the prompt
 
 
 def shaded(
@@ -58,9 +60,9 @@ def shaded(
     for kind, stretch in groupby(every, key=lambda word: word.kind):
         run = list(stretch)
         if kind in MEDIA:
-            shown.append(Shade(_media(run, shares), None, kind))
+            shown.append(Shade(_media(run, shares), None, kind, (run[0].ends[0], run[-1].ends[1])))
         else:
-            shown += [Shade(word.text, _strength(word.weight, scale), kind) for word in _folded(run, shares)]
+            shown += [Shade(word.text, _strength(word.weight, scale), kind, word.ends) for word in _folded(run, shares)]
     return shown
 
 
@@ -77,7 +79,8 @@ def words(tokens: TokenMap, weights: np.ndarray, kinds: Sequence[Kind] = PROMPT)
         if tokens.kinds[run[0]] in kinds:
             given = weights[run][np.isfinite(weights[run])]
             text = "".join(tokens.pieces[at] for at in run)
-            found.append(Word(text, tokens.kinds[run[0]], float(given.sum()) if len(given) else float("nan")))
+            weight = float(given.sum()) if len(given) else float("nan")
+            found.append(Word(text, tokens.kinds[run[0]], weight, (run[0], run[-1])))
     return found
 
 
@@ -105,7 +108,8 @@ def _folded(run: list[Word], shares: bool) -> list[Word]:
     share = f", {sum(given):.1%} of the attention" if shares and given else ""
     note = f" … [{len(middle):,} more words{share}] …"
     weight = float(sum(given) if shares else np.mean(given)) if given else float("nan")
-    return [*run[:HEAD], Word(note, middle[0].kind, weight), *run[-TAIL:]]
+    ends = middle[0].ends[0], middle[-1].ends[1]
+    return [*run[:HEAD], Word(note, middle[0].kind, weight, ends), *run[-TAIL:]]
 
 
 def _media(run: list[Word], shares: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo import exports, inside, perception, steering, sweeps, workshop
+from demo import exports, inside, perception, sweeps, workshop
 from demo.compare import to_json
 from demo.conflicts import Conflict
 from demo.inside import View
@@ -158,14 +158,17 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         """The question of this client's last call of ask once more, under an intervention.
 
         does: as in the page's links: an id, then names and values of its controls with ~ between, such as
-        listen~kind~sound~gain~0.5 or cut~source~picture~layers~3-9; python -m demo interventions lists them.
+        listen~kind~sound~gain~0.5 or cut~source~picture~layers~3-9; python -m demo interventions lists them. Or places
+        that nobody can look at any more: pick~patch~3.4~patch~2.0.5~sound~1.28-1.6~text~dog, which are a row and column
+        of attention's video (counted from 0) in all frames or in frame 5, seconds, and a word wherever it stands.
 
         Returns:
         "base" and "aligned" as ask gives them, and "id", "word", "values", "does", "paper", "fails"
         """
         with refusals():
-            *_, asked = workshop.steer(lab, _session(request), steering.from_word(does))
-            return exports.under(*asked.changed)
+            session = _session(request)
+            *_, asked = workshop.steer(lab, session, workshop.meant(lab, session, does))
+            return exports.under(asked)
 
     def sweep(does: str, axis: str, request: gr.Request = None) -> returned.Swept:
         """Probabilities of all options of this client's last call of ask, under an intervention along an axis.
@@ -176,8 +179,9 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         "x", "points" (adapter -> the probability of each option at each x), "plain" (with nothing done), and as above
         """
         with refusals():
-            *_, curve = sweeps.sweep(lab, _session(request), steering.from_word(does), axis)
-            return exports.described(curve.does) | sweeps.to_values(curve)
+            session = _session(request)
+            *_, curve = sweeps.sweep(lab, session, workshop.meant(lab, session, does), axis)
+            return exports.described(curve.does, lab.asked_last(session)) | sweeps.to_values(curve)
 
     for endpoint in (compose, ask, attention, intervene, sweep):
         gr.api(endpoint, api_name=endpoint.__name__, **lane)

@@ -80,7 +80,9 @@ def build(lab: Lab) -> Inside:
             head = gr.Dropdown(head_choices(0), value=ALL_HEADS, label="Heads", elem_id="head", min_width=110)
             sink = gr.Checkbox(False, label="with first token", elem_id="sink", min_width=150, container=False)
         step = gr.Textbox("0", visible="hidden", elem_id="step")
-        written = gr.HTML("", elem_id="written")
+        with gr.Row(elem_classes="written-row"):
+            written = gr.HTML("", elem_id="written")
+            gr.HTML(inside_markup.scissors(), elem_id="scissors-holder")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Frames", id="frames"):
                 frames = gr.HTML(inside_markup.EMPTY, elem_id="frames", elem_classes="stage")
@@ -102,6 +104,7 @@ def build(lab: Lab) -> Inside:
                 lens = LensTab(lab)
             with gr.Tab("What if it couldn't look there?", id=TAB):
                 workshop = Workshop(lab)
+        gr.HTML(inside_markup.dock(), elem_id="dock")
         gr.HTML(f'<p class="hint">{escape(HONEST)}</p>')
     with gr.Accordion("Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="sheet"):
         receipt = gr.HTML(answers.receipt(None))

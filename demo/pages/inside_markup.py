@@ -1,6 +1,7 @@
-"""Drawings of "Look inside" as HTML: frames, sound, words, the tokens of an answer.
+"""Drawings of "Look inside" as HTML: frames, sound, words, the tokens of an answer, and what is picked in them.
 
 Knows markup; every text goes through html.escape. Does not know components, or how attention is computed or drawn.
+What can be picked holds its part of a pick (demo.regions) as data-pick; `mark` says of which prompt.
 """
 
 from __future__ import annotations
@@ -20,52 +21,80 @@ from models.omni import Kind
 
 EMPTY = '<p class="hint tall">Attention appears here with the next answer.</p>'
 MEDIA = {Kind.VIDEO: "see", Kind.AUDIO: "hear"}
+PICK = "Click what the models shall no longer be able to look at: patches in Frames, moments in Sound, words in Words."
 BARS = 60  # of a strip of sound, at most: the heaviest of neighbours stands for them
 
 
-def frames(seen: FramesSeen | None, at: int) -> str:
+def frames(seen: FramesSeen | None, at: int, mark: str = "") -> str:
     """Two stacks of frames, of which one each is shown; the slider and the player's clock choose which."""
     if seen is None:
         return '<p class="hint tall">There is no picture to look at.</p>'
+    patches = _patches(seen)
     figures = "".join(
-        f"<figure><figcaption>{title} <span>{seen.times[at]:.1f} s</span></figcaption>"
+        f'<figure><figcaption>{title} <span>{seen.times[at]:.1f} s</span></figcaption><div class="screen">'
         + "".join(
             f'<img class="{"on" if n == at else ""}" src="{data_uri("jpeg", jpeg)}" '
             f'alt="{title}: attention on the frame at {time:.1f} s">'
             for n, (jpeg, time) in enumerate(zip(jpegs, seen.times, strict=True))
         )
-        + "</figure>"
+        + f"{patches}</div></figure>"
         for title, jpegs in ((escape(answers.TITLES.get(name, name)), given) for name, given in seen.jpegs.items())
     )
     times = ",".join(f"{time:.3f}" for time in seen.times)
-    return f'<div class="pair film" data-times="{times}">{figures}</div>'
+    return f'<div class="pair film" data-times="{times}" data-at="{at}" data-prompt="{escape(mark)}">{figures}</div>'
 
 
-def sound(picture: SoundPicture | None) -> str:
-    """The picture of the sound with a playhead over it."""
+def sound(picture: SoundPicture | None, moments: Sequence[tuple[float, float]] = (), mark: str = "") -> str:
+    """The picture of the sound with a playhead over it. moments: stretches that can be picked, s."""
     if picture is None:
         return '<p class="hint tall">There is no sound to look at.</p>'
     written = io.BytesIO()
     Image.fromarray(picture.image).save(written, "png", compress_level=3)
     left, top, right, bottom = picture.plot
     return (
-        f'<div class="spectrogram" data-seconds="{picture.seconds:.3f}" '
+        f'<div class="spectrogram" data-seconds="{picture.seconds:.3f}" data-prompt="{escape(mark)}" '
         f'data-left="{left:.5f}" data-right="{right:.5f}">'
         f'<img src="{data_uri("png", written.getvalue())}" alt="Spectrogram, and below it the attention on each moment '
         f'of the sound before and after tuning"><i class="playhead" style="left:{left:.2%};top:{top:.2%};'
-        f'height:{bottom - top:.2%}"></i></div>'
+        f'height:{bottom - top:.2%}"></i>{_moments(picture, moments)}</div>'
     )
 
 
-def words(shades: Sequence[Shade], adapter: str, strips: Mapping[Kind, Strip]) -> str:
-    """The prompt's words with their shades; a stretch of picture or sound is collapsed into a strip."""
+def words(shades: Sequence[Shade], adapter: str, strips: Mapping[Kind, Strip], mark: str = "") -> str:
+    """The prompt's words with their shades; a stretch of picture or sound is collapsed into a strip.
+
+    mark: "" where nothing can be picked.
+    """
     if not shades:
         return EMPTY
     said = "".join(
-        _strip(shade, adapter, strips) if shade.kind in MEDIA else _word(shade, shade.strength) for shade in shades
+        _strip(shade, adapter, strips) if shade.kind in MEDIA else _word(shade, bool(mark)) for shade in shades
     )
     title = escape(answers.TITLES.get(adapter, adapter))
-    return f'<section class="shaded"><h3>{title}</h3><div class="text">{said}</div></section>'
+    where = f' data-prompt="{escape(mark)}"' if mark else ""
+    return f'<section class="shaded"><h3>{title}</h3><div class="text"{where}>{said}</div></section>'
+
+
+def scissors() -> str:
+    """The button that turns clicks on the drawings into picks."""
+    return (
+        '<button type="button" id="scissors" aria-pressed="false" title="Choose patches, moments and words that nobody '
+        'can look at any more">Cut what I click</button>'
+    )
+
+
+def dock() -> str:
+    """What is picked so far, and what is to be done with it."""
+    choices = "".join(
+        f'<label><input type="radio" name="dock-frames" value="{value}"{checked}>{said}</label>'
+        for value, said, checked in (("all", "in all frames", " checked"), ("this", "in this frame", ""))
+    )
+    return (
+        f'<div class="dock" role="group" aria-label="What is cut"><output data-none="{escape(PICK)}">{escape(PICK)}'
+        f'</output><span class="which" role="radiogroup" aria-label="A patch is picked">{choices}</span>'
+        '<button type="button" data-do="cut" class="go" disabled>Cut it: both answer again</button>'
+        '<button type="button" data-do="clear" disabled>Clear</button></div>'
+    )
 
 
 def steps(written: Mapping[str, Sequence[str]], step: int) -> str:
@@ -87,11 +116,38 @@ def _tokens(tokens: Sequence[str], step: int) -> str:
     )
 
 
-def _word(shade: Shade, strength: float | None) -> str:
-    if strength is None:
-        return f"<span>{escape(shade.text)}</span>"
-    less = " less" if strength < 0 else ""
-    return f'<span class="word{less}" style="--v:{abs(strength):.3f}">{escape(shade.text)}</span>'
+def _patches(seen: FramesSeen) -> str:
+    """A grid over a frame, of which each cell can be picked."""
+    (width, height), (rows, columns) = seen.size, seen.patches
+    cells = "".join(
+        f'<button type="button" data-pick="patch~{row}.{column}" title="row {row + 1}, column {column + 1}"></button>'
+        for row in range(rows)
+        for column in range(columns)
+    )
+    wide = " wide" if 9 * width >= 16 * height else ""  # than the screen that it lies on
+    style = f"--columns:{columns};--rows:{rows};aspect-ratio:{width}/{height}"
+    return f'<div class="patches{wide}" data-columns="{columns}" style="{style}">{cells}</div>'
+
+
+def _moments(picture: SoundPicture, moments: Sequence[tuple[float, float]]) -> str:
+    """Stretches over the picture of a sound, of which each can be picked."""
+    left, top, right, bottom = picture.plot
+    cells = "".join(
+        f'<button type="button" data-pick="sound~{start:.3f}-{end:.3f}" title="{start:.1f} to {end:.1f} s" '
+        f'style="left:{start / picture.seconds:.3%};width:{(end - start) / picture.seconds:.3%}"></button>'
+        for start, end in moments
+    )
+    place = f"left:{left:.3%};top:{top:.3%};width:{right - left:.3%};height:{bottom - top:.3%}"
+    return f'<div class="moments" style="{place}">{cells}</div>' if cells else ""
+
+
+def _word(shade: Shade, pickable: bool) -> str:
+    first, last = shade.ends
+    pick = f' data-pick="words~{first}-{last}"' if pickable and shade.text.strip() else ""
+    if shade.strength is None:
+        return f"<span{pick}>{escape(shade.text)}</span>"
+    less = " less" if shade.strength < 0 else ""
+    return f'<span class="word{less}"{pick} style="--v:{abs(shade.strength):.3f}">{escape(shade.text)}</span>'
 
 
 def _strip(shade: Shade, adapter: str, strips: Mapping[Kind, Strip]) -> str:

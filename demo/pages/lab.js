@@ -49,7 +49,8 @@ window.mcgurk = (() => {
 
   function show(step) {
     const film = document.querySelector("#frames .film");
-    if (!film) return;
+    if (!film || film.dataset.at === String(step)) return;
+    film.dataset.at = step;
     const time = film.dataset.times.split(",")[step];
     for (const clock of film.querySelectorAll("figcaption span")) clock.textContent = `${Number(time).toFixed(1)} s`;
     for (const figure of document.querySelectorAll("#frames figure"))
@@ -100,7 +101,7 @@ window.mcgurk = (() => {
 
   /* A click on the spectrogram moves the player there. */
   document.addEventListener("click", (e) => {
-    const sound = e.target.closest?.(".spectrogram");
+    const sound = !e.target.closest?.(".moments") && e.target.closest?.(".spectrogram"); // moments are picked
     const video = document.querySelector("#player video");
     if (!sound || !video) return;
     const { seconds, left, right } = sound.dataset;

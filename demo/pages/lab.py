@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import exports, steering
+from demo import exports, regions, steering
 from demo import inside as insides
 from demo.inside import View
 from demo.maps import RAW
@@ -213,12 +213,14 @@ class LabPage:
         steps = len(seen.times) if seen else 1
         at = min(max(frame, 0), steps - 1)
         words, strips = insides.read(asked, view), insides.strips(asked, view)
+        prompt, marks = insides.prompt(asked), insides.marks(asked)
+        mark = regions.mark(prompt)
         return [
-            inside_markup.frames(seen, at),
+            inside_markup.frames(seen, at, mark),
             gr.Slider(maximum=max(1, steps - 1), value=at, interactive=steps > 1),
-            inside_markup.sound(insides.heard(asked, view)),
+            inside_markup.sound(insides.heard(asked, view), regions.moments(prompt), mark),
             *(
-                inside_markup.words(words.get(name, []), name, strips)
+                inside_markup.words(words.get(name, []), name, strips, mark if marks.get(name) == mark else "")
                 for name in (BASE, answers.second(asked.comparison))
             ),
             insides.by_layer(asked, per_token, view.sink),

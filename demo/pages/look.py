@@ -14,7 +14,8 @@ from demo.space import space_page
 
 HERE = Path(__file__).parent
 ICON = HERE.parent.parent / "assets" / "icon.svg"  # of the tab, and of the page installed on a phone
-STYLES, SCRIPTS = ("lab", "inside", "workshop", "shelf", "bench", "lessons"), ("lab", "inside", "workshop", "heads")
+STYLES = "lab", "inside", "picks", "workshop", "shelf", "bench", "lessons"
+SCRIPTS = "lab", "inside", "workshop", "heads", "picks"
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")  # none is fetched
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 NO_PICTURE = "linear-gradient(135deg, #39424e, #5a6675)"

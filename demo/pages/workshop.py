@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import inside, steering, sweeps, workshop
+from demo import inside, regions, steering, sweeps, workshop
 from demo.draw import charts
 from demo.pages import answers, workshop_markup
 from demo.pages.markup import warn
@@ -81,12 +81,25 @@ class Workshop:
         """What was asked for by a button in the form or elsewhere. Outputs: method, form, axes, word, tabs."""
         _, _, word = wish.partition(" ")
         try:
-            it = steering.from_word(word)
+            it = workshop.meant(self.lab, request.session_hash, word)
         except McGurkError as error:
             warn(error)
             return [gr.skip()] * 5
         form = self._form(it, self.lab.last(request.session_hash))
         return [it.id, form, _axes(it), steering.to_word(it), gr.Tabs(selected=TAB)]
+
+    def insisted(self, wish: str, request: gr.Request) -> Iterator[list[Any]]:
+        """Both are asked at once under what was picked, however slow they are. Outputs: status, answers."""
+        _, _, word = wish.partition(" ")
+        if regions.is_pick(word) and not self.lab.fast:
+            try:
+                it = workshop.meant(self.lab, request.session_hash, word)
+            except McGurkError:  # wished() has said so
+                yield [gr.skip(), gr.skip()]
+                return
+            yield from self.steer(steering.to_word(it), request)
+        else:
+            yield [gr.skip(), gr.skip()]  # what yields nothing would be shown as nothing
 
     def steer(self, word: str, request: gr.Request) -> Iterator[list[Any]]:
         """Ask the last question again. Outputs: status, answers."""
@@ -162,7 +175,7 @@ class Workshop:
 
     def _form(self, it: Intervention | None, asked: Asked | None) -> str:
         strengths = inside.strengths(asked) if asked and asked.comparison else {}
-        return workshop_markup.form(it, self._layers(), strengths)
+        return workshop_markup.form(it, self._layers(), strengths, workshop.region(asked, it))
 
     def _layers(self) -> int:
         model = self.lab.model(timeout=0) if self.lab.ready else None
@@ -175,13 +188,14 @@ class Workshop:
         lane = {**lane, **QUIET}
         shown = [self.status, self.steered]
         self.method.input(self.choose, [self.method], [self.form, self.axis, self.word], **QUIET)
-        self.wish.change(self.wished, [self.wish], [*self.held, tabs], **QUIET)
+        wished = self.wish.change(self.wished, [self.wish], [*self.held, tabs], **QUIET)
+        insisted = wished.then(self.insisted, [self.wish], shown, **lane)
         touched = self.word.change(self.touched, [self.word], shown, trigger_mode="always_last", **lane)
         pressed = self.go.click(self.steer, [self.word], shown, **lane)
         again = [event.then(self.answered, [self.word], [self.form, *shown], **lane) for event in asks]
         drawn = self.draw.click(self.follow, [self.word, self.axis], [self.progress, self.plot], **lane)
         self.stop.click(self.stopped, None, [self.progress], cancels=[drawn], concurrency_limit=None, **QUIET)
-        return [touched, pressed, drawn, *again]
+        return [insisted, touched, pressed, drawn, *again]
 
 
 def _axes(it: Intervention | None) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from demo import steering, tellings
 from demo.pages import answers
 from demo.session import Asked
-from demo.workshop import cost, notes
+from demo.workshop import cost, notes, region
 from models.interventions import Control, Intervention
 
 MAIN = {  # the controls of a method that are seen at once, in this order; the others are folded
@@ -34,14 +34,23 @@ MAIN = {  # the controls of a method that are seen at once, in this order; the o
 LARGEST = 8.0  # of a slider whose range goes on far beyond what is useful
 COLOURS = {"picture": "see", "sound": "hear", "text": "read"}
 FEW = 4  # choices that are shown beside each other
-PICKED = {"region": "a patch in Frames", "chosen": "heads in Heads"}  # what is chosen elsewhere, and where
+PICKED = {  # what is chosen elsewhere, and where
+    "region": "press “Cut what I click” in Frames, Sound or Words",
+    "chosen": "choose heads in Heads",
+}
 EMPTY = '<p class="hint tall">Choose above what is done to them: both answer the same question again.</p>'
 
 
-def form(it: Intervention | None, layers: int = 0, strengths: Mapping[str, Sequence[float]] | None = None) -> str:
+def form(
+    it: Intervention | None,
+    layers: int = 0,
+    strengths: Mapping[str, Sequence[float]] | None = None,
+    region: str = "",
+) -> str:
     """The controls of an intervention with its values, what it does, its source and where it fails.
 
     layers: of the model; 0: not known yet. strengths: modality -> a number (0..1) a layer, for the layer picker.
+    region: the places that were picked, in words, where known.
     """
     if it is None:
         return EMPTY
@@ -54,12 +63,13 @@ def form(it: Intervention | None, layers: int = 0, strengths: Mapping[str, Seque
         f'<button type="button" data-wish="{escape(_word(it.id, values))}">{escape(name)}</button>'
         for name, values in it.presets.items()
     )
-    more = "".join(_control(control, getattr(it, control.name), layers) for control in folded)
+    controls_of = lambda them: "".join(_control(c, getattr(it, c.name), layers, region) for c in them)  # noqa: E731
+    more = controls_of(folded)
     return (
         f'<div class="how" data-id="{escape(it.id)}" data-of="{escape(_modality(it))}" style="{escape(strips)}">'
         f'<p class="about">{escape(it.about)}</p>'
         f"{f'<p class=tries>{presets}</p>' if presets else ''}"
-        f'<div class="controls">{"".join(_control(c, getattr(it, c.name), layers) for c in shown)}</div>'
+        f'<div class="controls">{controls_of(shown)}</div>'
         + (f"<details><summary>More</summary><div class=controls>{more}</div></details>" if more else "")
         + f'<p class="source">Source: {escape(it.paper)}. <b>Where it fails:</b> {escape(it.fails)}</p></div>'
     )
@@ -74,12 +84,12 @@ def changed(asked: Asked | None) -> str:
     more = f", {passes} more reading{'s' * (passes != 1)} of the prompt each" if passes else ""
     said = " ".join(notes(under))
     return (
-        f'<p class="does">{escape(tellings.told(it))}</p>{answers.steered(asked.comparison, under)}'
+        f'<p class="does">{escape(tellings.told(it, region(asked, it)))}</p>{answers.steered(asked.comparison, under)}'
         f'<p class="hint cost">Both answers took {after:.2f} s, {before:.2f} s without it{more}. {escape(said)}</p>'
     )
 
 
-def _control(control: Control, value: Any, layers: int) -> str:
+def _control(control: Control, value: Any, layers: int, region: str) -> str:
     name, label = escape(control.name), escape(control.label)
     if control.kind == "choice":
         return _choice(control, value)
@@ -99,7 +109,7 @@ def _control(control: Control, value: Any, layers: int) -> str:
         )
     if control.kind == "layers":
         return _layers(control, value, layers)
-    return _picked(control, value)
+    return _picked(control, value, region if control.name == "region" else "")
 
 
 def _choice(control: Control, value: str) -> str:
@@ -130,8 +140,8 @@ def _layers(control: Control, value: tuple[int, int] | None, layers: int) -> str
     )
 
 
-def _picked(control: Control, value: tuple) -> str:
-    """What is chosen elsewhere on the page, kept as it stands in a word."""
+def _picked(control: Control, value: tuple, told: str) -> str:
+    """What is chosen elsewhere on the page, kept as it stands in a word; told: what it is, in words."""
     where = PICKED.get(control.name)
     if where is None:  # whole numbers, written
         said = escape(".".join(map(str, value)))
@@ -139,7 +149,7 @@ def _picked(control: Control, value: tuple) -> str:
             f'<label class="control"><span>{escape(control.label)} (like 0.3.5; none: all)</span>'
             f'<input type="text" data-name="{escape(control.name)}" value="{said}" inputmode="decimal"></label>'
         )
-    said = f"{len(value)} chosen" if value else f"none: choose {where}"
+    said = (told or f"{len(value)} chosen") if value else f"none: {where}"
     written = _value(control, value)
     return (
         f'<div class="control"><span>{escape(control.label)}: {escape(said)}</span>'

@@ -14,8 +14,8 @@ How a page uses them:
 - `model.sweep(encoded, question, options, [it, ...])` yields (adapter, place, {option: probability}) as they are ready:
   close it to stop. `cut.along(Cut(...), layers)` and `exit.along(kind, layers)` list what a curve over layers needs;
   `dataclasses.replace(it, gain=...)` what one over a strength needs.
-- `cut.patch`, `cut.stretch` and `cut.words` turn a click into the positions of `Cut(source="region", region=...)`,
-  given the TokenMap of an answer's attention.
+- `cut.patch`, `cut.stretch`, `cut.words` and `cut.between` turn a click into the positions of `Cut(source="region",
+  region=...)`, given the TokenMap of an answer's attention; `demo.regions` reads picks and says positions in words.
 - `heads.moved(model, encoded, question, kind)` gives the grid of heads, {adapter: layers x heads}: how far each head's
   output moves without the modality; `Heads(kind, strength, chosen=((layer, head), ...))` turns those up, or cuts them.
 - `usual(asked, layers)`: what one would try for a question about the "picture" or the "sound".

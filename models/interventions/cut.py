@@ -2,8 +2,8 @@
 
 Attention knock-out, "Cross-modal Information Flow in Multimodal Large Language Models" (arXiv 2411.18620): scores from
 the source to the target are closed. Sources and targets are kinds of tokens that partition the prompt, or positions:
-a patch of a frame, a stretch of sound, words (patch(), stretch() and words() find them). The target "last" is the
-prompt's last position and the answer after it.
+a patch of a frame, a stretch of sound, words, which patch(), stretch(), words() and between() find. The target "last"
+is the prompt's last position and the answer after it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 SPAN = 9  # layers of the paper's window
+TOUCH = 1e-3  # s by which a token must lie within a stretch of sound: less is a rounding of its ends
 REGION, EVERYTHING = "region", "everything after"
 
 
@@ -106,13 +107,15 @@ def patch(tokens: TokenMap, row: int, column: int, times: tuple[int, ...] = ()) 
     """Positions of a patch of the picture, in all frames or some."""
     t, r, c = tokens.video.T
     there = (r == row) & (c == column) & ((t >= 0) if not times else np.isin(t, times))
-    return _found(there, f"The picture has no patch ({row}, {column})")
+    when = f" in frame {', '.join(map(str, times))}" if times else ""
+    return _found(there, f"The picture has no patch ({row}, {column}){when}")
 
 
 def stretch(tokens: TokenMap, start: float, end: float) -> tuple[int, ...]:
     """Positions of the sound between two moments, in seconds."""
     begins, ends = np.nan_to_num(tokens.audio, nan=np.inf).T
-    return _found((begins < end) & (ends > start) & np.isfinite(ends), f"There is no sound from {start} to {end} s")
+    there = (begins < end - TOUCH) & (ends > start + TOUCH) & np.isfinite(ends)
+    return _found(there, f"There is no sound from {start:g} to {end:g} s")
 
 
 def words(tokens: TokenMap, text: str, kinds: tuple[Kind, ...] = (KIND_OF[TEXT], KIND_OF[QUESTION])) -> tuple[int, ...]:
@@ -126,6 +129,14 @@ def words(tokens: TokenMap, text: str, kinds: tuple[Kind, ...] = (KIND_OF[TEXT],
         there[spoken[covers]] = True
         at = whole.lower().find(text.lower(), at + 1)
     return _found(there, f"The words {text!r} are not in the prompt")
+
+
+def between(tokens: TokenMap, first: int, last: int) -> tuple[int, ...]:
+    """Positions of the text from one position to another, both included; what isn't text among them is left out."""
+    at = tokens.positions(Kind.SYSTEM, Kind.INJECTED, Kind.QUESTION)
+    there = np.zeros(len(tokens), bool)
+    there[at[(at >= first) & (at <= last)]] = True
+    return _found(there, f"There are no words at the positions {first} to {last}")
 
 
 def _found(there: np.ndarray, otherwise: str) -> tuple[int, ...]:

@@ -1,0 +1,144 @@
+/* What is picked on the drawings to be cut off: patches, moments, words. A second click on the same takes it away.
+   Knows where something was picked. Does not know what it is to the models: the server looks that up. */
+(() => {
+  const picks = new Map(); // part of the word that is sent -> what is said of it
+  let prompt = ""; // in which they were picked
+
+  const sheet = () => document.getElementById("dock")?.closest(".sheet"); // Gradio's style rules reach nothing around it
+  const picking = () => sheet()?.hasAttribute("data-picking");
+  const every = () => document.querySelectorAll("#tabs [data-pick]");
+
+  /* A patch is picked in all frames, or in the one that is shown. */
+  const here = (cell) => {
+    const film = cell.closest(".film");
+    return film ? `${cell.dataset.pick}.${film.dataset.at}` : cell.dataset.pick;
+  };
+  const single = (cell) => cell.closest(".film") && document.querySelector("#dock [value=this]:checked");
+  const picked = (cell) => picks.has(cell.dataset.pick) || picks.has(here(cell));
+
+  function pick(cell, wanted) {
+    const all = cell.dataset.pick;
+    if (!wanted) {
+      picks.delete(all);
+      picks.delete(here(cell));
+    } else if (single(cell)) {
+      if (!picks.has(all)) picks.set(here(cell), cell.title);
+    } else {
+      for (const one of [...picks.keys()]) if (one.startsWith(`${all}.`)) picks.delete(one);
+      picks.set(all, cell.title || cell.textContent.trim());
+    }
+  }
+
+  /* "sound~1.28-1.6": seconds */
+  function length(one) {
+    const [start, end] = one.split("~")[1].split("-").map(Number);
+    return end - start;
+  }
+
+  function said() {
+    const of = (kind) => [...picks].filter(([one]) => one.startsWith(kind));
+    const patches = of("patch~").length, words = of("words~").map(([, word]) => `“${word}”`);
+    const seconds = of("sound~").reduce((sum, [one]) => sum + length(one), 0);
+    const parts = [];
+    if (patches) parts.push(`${patches} patch${patches === 1 ? "" : "es"} of the picture`);
+    if (seconds) parts.push(`${seconds.toFixed(1)} s of the sound`);
+    if (words.length) parts.push(words.slice(0, 4).join(", ") + (words.length > 4 ? ` and ${words.length - 4} more words` : ""));
+    return parts.join(" · ");
+  }
+
+  function set(element, name, value) {
+    if (value === null) element.removeAttribute(name);
+    else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
+
+  /* The drawings come anew with every view: what is picked is shown on them again. */
+  function show() {
+    const mark = document.querySelector("#tabs [data-prompt]")?.dataset.prompt;
+    if (mark && mark !== prompt) {
+      prompt = mark;
+      picks.clear();
+    }
+    const on = Boolean(picking());
+    document.getElementById("scissors")?.setAttribute("aria-pressed", on);
+    const reached = new Map(); // group -> which of its cells the Tab key reaches
+    for (const cell of every()) {
+      const group = cell.parentElement;
+      if (!reached.has(group)) reached.set(group, group.querySelector(":scope > [data-pick][tabindex='0']") ?? cell);
+      set(cell, "aria-pressed", on ? String(picked(cell)) : null);
+      set(cell, "tabindex", on ? (cell === reached.get(group) ? "0" : "-1") : null);
+      if (cell.localName === "span") set(cell, "role", on ? "button" : null);
+    }
+    const dock = document.querySelector("#dock .dock");
+    if (!dock) return;
+    const output = dock.querySelector("output"), text = said() || output.dataset.none;
+    if (output.textContent !== text) output.textContent = text;
+    for (const button of dock.querySelectorAll("button")) button.disabled = !picks.size;
+    dock.classList.toggle("still", document.querySelectorAll("#frames figure:first-child img").length < 2);
+  }
+
+  function turn(on) {
+    sheet().toggleAttribute("data-picking", on);
+    show();
+  }
+
+  document.addEventListener("click", (e) => {
+    if (e.target.closest?.("#scissors")) turn(!picking());
+    const act = e.target.closest?.("#dock [data-do]")?.dataset.do;
+    if (act === "clear") picks.clear();
+    if (act === "cut") window.mcgurk.workshop.wish(["pick", "of", prompt, ...picks.keys()].join("~"));
+    const cell = e.target.closest?.("#tabs [data-pick]");
+    if (cell && picking() && !drag?.moved) pick(cell, !picked(cell));
+    if (cell || act) show();
+  });
+
+  /* A stroke over patches or moments picks them all, or takes them all away. */
+  let drag = null;
+  document.addEventListener("pointerdown", (e) => {
+    const cell = picking() && e.button === 0 && e.target.closest?.("button[data-pick]");
+    drag = cell ? { last: cell, wanted: !picked(cell), moved: false } : null;
+  });
+  document.addEventListener("pointermove", (e) => {
+    if (!drag || !e.buttons) return;
+    const cell = document.elementFromPoint(e.clientX, e.clientY)?.closest("[data-pick]");
+    const group = drag.last.parentElement;
+    if (!cell || cell === drag.last || cell.parentElement !== group) return;
+    const cells = [...group.children], [from, to] = [cells.indexOf(drag.last), cells.indexOf(cell)].sort((a, b) => a - b);
+    for (const one of group.dataset.columns ? [drag.last, cell] : cells.slice(from, to + 1)) pick(one, drag.wanted);
+    drag.last = cell;
+    drag.moved = true;
+    show();
+  });
+  for (const end of ["pointerup", "pointercancel"])
+    document.addEventListener(end, () => setTimeout(() => { drag = null; })); // the click comes before that
+
+  const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+  document.addEventListener("keydown", (e) => {
+    const cell = picking() && e.target.matches?.("#tabs [data-pick]") && e.target;
+    if (!cell) return;
+    if (e.key === "Enter" || e.key === " ") {
+      e.preventDefault();
+      pick(cell, !picked(cell));
+    } else if (e.key in STEPS) {
+      e.preventDefault();
+      const cells = [...cell.parentElement.querySelectorAll(":scope > [data-pick]")], [across, down] = STEPS[e.key];
+      const next = cells[cells.indexOf(cell) + across + down * Number(cell.parentElement.dataset.columns || 1)];
+      if (!next) return;
+      cell.tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    } else if (e.key === "Escape") {
+      turn(false);
+      document.getElementById("scissors")?.focus();
+    } else return;
+    show();
+  });
+
+  /* Gradio turns old drawings into new ones attribute by attribute, and takes away what the server does not write. */
+  const WATCHED = ["data-at", "data-prompt", "aria-pressed"];
+  let asked = false;
+  new MutationObserver(() => {
+    if (asked || !(picking() || picks.size)) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; show(); });
+  }).observe(document, { childList: true, subtree: true, attributeFilter: WATCHED });
+})();
