@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -65,7 +65,7 @@ def compare(
     adapters: which of the model's adapters, default all; a model without an aligned one then answers once more with
     what it offers instead, under that label. encoded: what model.encode(stimulus) gave before, so that
     another question about the same stimulus need not encode it again. untold: see conflicts.untold. how: passed on to
-    model.answer().
+    ask_all(), and by it to model.answer().
     Raises McGurkError for an adapter that the model does not have.
     """
     asked = (*model.adapters, *model.alternatives) if adapters is None else tuple(adapters)
@@ -94,12 +94,17 @@ def ask_all(
     options: Sequence[str] = (),
     *,
     adapters: Sequence[str] | None = None,
+    each: Mapping[str, dict[str, Any]] | None = None,
     **how,
 ) -> Iterator[tuple[str, Answer]]:
-    """Yield each adapter's answer; of a model without an aligned one, then what its alternatives answer."""
+    """Yield each adapter's answer; of a model without an aligned one, then what its alternatives answer.
+
+    each: alternative -> what differs for it from `how`.
+    """
     yield from model.answer(encoded, prompt, options, adapters=adapters, **how)
     for label, system in model.alternatives.items() if adapters is None else ():
-        for _, answer in model.answer(encoded, prompt, options, adapters=(BASE,), **(how | {"system": system})):
+        own = how | {"system": system} | (each or {}).get(label, {})
+        for _, answer in model.answer(encoded, prompt, options, adapters=(BASE,), **own):
             yield label, answer
 
 

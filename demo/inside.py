@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from demo import maps, regions
+from demo import maps
 from demo.draw import charts, film, frames, sound, words
 from demo.session import Asked
 from demo.state import ALL_HEADS, LAST_LAYERS
@@ -88,19 +88,20 @@ def seen(asked: Asked, view: View) -> FramesSeen | None:
     return FramesSeen(tuple(float(t) for t in tokens.frame_times), jpegs, (width, height), tokens.grid[1:])
 
 
-def prompt(asked: Asked) -> TokenMap:
-    """The prompt as whoever answered first was given it, without the answer. Raises McGurkError where nobody knows."""
-    attentions = _attentions(asked)
-    if not attentions:
+def prompts(asked: Asked) -> dict[str, TokenMap]:
+    """Adapter -> the prompt that it was given, without its answer; an alternative's has another system prompt.
+
+    Raises McGurkError where nobody has answered or nobody can look inside.
+    """
+    found = {adapter: without_generated(attention.tokens) for adapter, attention in _attentions(asked).items()}
+    if not found:
         raise McGurkError("There is no answer to look into yet: ask first.")
-    return without_generated(next(iter(attentions.values())).tokens)
+    return found
 
 
-def marks(asked: Asked) -> dict[str, str]:
-    """Adapter -> the mark of the prompt that it was given (demo.regions), which another system prompt changes."""
-    return {
-        adapter: regions.mark(without_generated(attention.tokens)) for adapter, attention in _attentions(asked).items()
-    }
+def prompt(asked: Asked) -> TokenMap:
+    """The prompt as whoever answered first was given it: what is picked is picked in this one. Raises McGurkError."""
+    return next(iter(prompts(asked).values()))
 
 
 def heard(asked: Asked, view: View) -> sound.SoundPicture | None:

@@ -59,7 +59,7 @@ def weights(
     if attention.tokens.grid != reference.tokens.grid:
         raise McGurkError("The two attention maps belong to different pictures: ask both about the same clip.")
     begun = how | {"rows": "last"} if isinstance(rows, int) else how
-    there = _matched(attention.tokens, reference.tokens, _mean_row(reference, **begun))
+    there = matched(attention.tokens, reference.tokens, _mean_row(reference, **begun))
     if view == RELATIVE:
         return here / np.maximum(there, MIN_REFERENCE)
     change = here - np.nan_to_num(there)
@@ -126,6 +126,12 @@ def shares(attention: Attention, sinks: bool = False) -> dict[str, dict[str, np.
     return {"raw": raw, "per_token": {name: share / (names == name).sum() for name, share in raw.items()}}
 
 
+def matched(tokens: TokenMap, other: TokenMap, values: np.ndarray) -> np.ndarray:
+    """The other prompt's values at this prompt's positions, float64; nan where the other has no such position."""
+    known = dict(zip(_identities(other), values, strict=True))
+    return np.array([known.get(identity, np.nan) for identity in _identities(tokens)])
+
+
 def _over_window(values: np.ndarray, spans: np.ndarray, window: float) -> np.ndarray:
     """Running mean of n values over the stretches (n x 2, s) whose middles lie within half a window (s)."""
     middles = spans.mean(1)
@@ -154,12 +160,6 @@ def _mean_row(attention: Attention, *, layers: tuple[int, int] | None, head: int
         return row
     row = np.where(attention.tokens.sinks, 0.0, row)
     return row / max(row.sum(), MIN_REFERENCE)
-
-
-def _matched(tokens: TokenMap, other: TokenMap, values: np.ndarray) -> np.ndarray:
-    """The other prompt's values at this prompt's positions; nan where the other has no such position."""
-    known = dict(zip(_identities(other), values, strict=True))
-    return np.array([known.get(identity, np.nan) for identity in _identities(tokens)])
 
 
 def _identities(tokens: TokenMap) -> list[tuple]:

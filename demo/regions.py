@@ -15,7 +15,7 @@ from itertools import groupby
 
 import numpy as np
 
-from demo import steering
+from demo import maps, steering
 from demo.sentences import quoted, shortened
 from models.interventions import Cut
 from models.interventions import cut as cuts
@@ -80,6 +80,12 @@ def moments(tokens: TokenMap) -> tuple[tuple[float, float], ...]:
     spans = np.unique(tokens.audio[tokens.positions(Kind.AUDIO)], axis=0)
     width = max(1, -(-len(spans) // MOMENTS))
     return tuple((float(spans[at, 0]), float(spans[at : at + width][-1, 1])) for at in range(0, len(spans), width))
+
+
+def moved(tokens: TokenMap, region: Iterable[int], other: TokenMap) -> tuple[int, ...]:
+    """The same places in another prompt, as far as it has them; both without their answers."""
+    chosen = np.isin(np.arange(len(tokens)), list(region)).astype(float)
+    return tuple(np.flatnonzero(maps.matched(other, tokens, chosen) == 1).tolist())
 
 
 def told(tokens: TokenMap, region: Iterable[int]) -> str:

@@ -6,7 +6,7 @@ reached into.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from demo import inside, regions, steering, tellings
@@ -59,9 +59,9 @@ def steer(lab: Lab, session: str, it: Intervention) -> Iterator[Wait | Asked]:
     how = {"steering": it, "attention": False, "untold": original.untold}
 
     def answer(stop: Callable[[], bool]) -> Iterator[Comparison]:
-        *_, steered = compare(
-            lab.model(), original.stimulus, original.question, encoded=asked.encoded, stop=stop, **how
-        )
+        model, again = lab.model(), {"encoded": asked.encoded, "stop": stop}
+        each = _elsewhere(asked, it, model.alternatives)
+        *_, steered = compare(model, original.stimulus, original.question, each=each, **again, **how)
         yield steered
 
     for step in lab.run(session, answer, key=key_of(asked.situation.digest, "steer", original.question, how)):
@@ -73,6 +73,18 @@ def steer(lab: Lab, session: str, it: Intervention) -> Iterator[Wait | Asked]:
             raise McGurkError("Another question was asked meanwhile: try it again on that one.")
         lab.keep(session, found)
         yield found
+
+
+def _elsewhere(asked: Asked, it: Intervention, others: Iterable[str]) -> dict[str, dict[str, Intervention]]:
+    """For each of the others, whose prompts begin differently: what to do at the same places of theirs."""
+    picked = getattr(it, "region", ())
+    found = {}
+    for adapter in others if picked else ():
+        region = regions.moved(inside.prompt(asked), picked, inside.prompts(asked)[adapter])
+        if not region:
+            raise McGurkError("What was picked stands in one of the two prompts only: pick what both have.")
+        found[adapter] = {"steering": replace(it, region=region)}
+    return found
 
 
 def cost(asked: Asked) -> tuple[float, float, int]:

@@ -10,6 +10,9 @@ import pytest
 from demo.clips import Clip
 from demo.media import ffmpeg
 from models.omni import SAMPLE_RATE
+from tests.serving import stand_ins
+
+__all__ = ["stand_ins"]  # a fixture of every test
 
 PICTURE = "testsrc2=size=160x90:rate=25"
 TONE = "sine=frequency=440:sample_rate=44100"

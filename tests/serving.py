@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from demo import clips
 from demo.media import ffmpeg
 
@@ -47,6 +49,15 @@ def use_gallery(folder: Path, patch) -> None:
     """Make `folder` the gallery for as long as the monkeypatch `patch` lasts."""
     for function in (clips.gallery, clips.gallery_clip):
         patch.setattr(function, "__defaults__", (folder,))
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory) -> Iterator[Path]:
+    """The stand-in gallery in the place of the real one, for as long as a module's tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = stand_in_gallery(tmp_path_factory.mktemp("gallery"))
+        use_gallery(folder, patch)
+        yield folder
 
 
 @contextmanager

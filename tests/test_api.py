@@ -7,15 +7,14 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from tests.perceiving import PerceivingModel
-from tests.serving import served, stand_in_gallery, use_gallery
+from tests.serving import served
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
-        with served(PerceivingModel(), tmp_path_factory.mktemp("cache"), patch) as address:
-            yield Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+def client(tmp_path_factory, stand_ins):
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch, served(PerceivingModel(), cache, patch) as address:
+        yield Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
 
 
 def test_endpoints_are_named_typed_and_documented(client):

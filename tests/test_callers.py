@@ -12,7 +12,7 @@ from gradio_client import Client
 from demo.pages import callers
 from models.fake import FakeModel
 from models.omni import Stopped
-from tests.serving import served, stand_in_gallery, use_gallery
+from tests.serving import served
 
 DELAY = 3.0  # s of an answer; two a question
 
@@ -34,9 +34,8 @@ class Watched(FakeModel):
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def app(tmp_path_factory, stand_ins):
     with pytest.MonkeyPatch.context() as patch:
-        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
         patch.setattr(callers, "PATIENCE", 1.0)
         model = Watched()
         with served(model, tmp_path_factory.mktemp("cache"), patch) as address:

@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from demo.clips import MAX_BYTES
 from demo.pages import doors
 from models.fake import FakeModel
-from tests.serving import served, stand_in_gallery, use_gallery
+from tests.serving import served
 
 REACHED = """
 GET /
@@ -73,9 +73,8 @@ def secret(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def app(tmp_path_factory, stand_ins):
     with pytest.MonkeyPatch.context() as patch:
-        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
         from demo.pages import site
 
         built = []

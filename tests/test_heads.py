@@ -14,13 +14,10 @@ from demo.turns import Wait
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, McGurkError
 from tests.perceiving import moved
-from tests.serving import stand_in_gallery, use_gallery
 
 
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    (tmp_path / "gallery").mkdir()
-    use_gallery(stand_in_gallery(tmp_path / "gallery"), monkeypatch)
+def lab(tmp_path, stand_ins, monkeypatch):
     monkeypatch.setattr("models.interventions.heads.moved", moved)
     lab = Lab(FakeModel(), tmp_path / "files")
     [*_] = lab.ask("me", State(clip="dog", question="hear"))

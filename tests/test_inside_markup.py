@@ -14,16 +14,13 @@ from demo.session import Lab
 from demo.state import State
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, Kind
-from tests.serving import stand_in_gallery, use_gallery
 
 EVIL = "<img src=x onerror=alert(1)>"
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat", text="free", caption=EVIL), question="hear")
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch):
-    (tmp_path / "gallery").mkdir()
-    use_gallery(stand_in_gallery(tmp_path / "gallery"), monkeypatch)
+def asked(tmp_path, stand_ins):
     lab = Lab(FakeModel(), tmp_path / "files")
     *_, asked = lab.ask("me", SWAP)
     return asked

@@ -13,15 +13,12 @@ from demo.state import State
 from models.fake import FakeModel
 from models.lens import Said, places_of
 from models.omni import ALIGNED, BASE, Kind, McGurkError, Stimulus
-from tests.serving import stand_in_gallery, use_gallery
 
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
 
 
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    (tmp_path / "gallery").mkdir()
-    use_gallery(stand_in_gallery(tmp_path / "gallery"), monkeypatch)
+def lab(tmp_path, stand_ins):
     lab = Lab(FakeModel(), tmp_path / "files")
     [*_] = lab.ask("me", SWAP)
     return lab

@@ -13,9 +13,10 @@ from demo.session import Lab
 from demo.state import State
 from models.fake import AUDIO_STEP, BANDS, SIDE, FakeModel
 from models.interventions import Cut, Look
-from models.omni import ALIGNED, SAMPLE_RATE, Kind, McGurkError, Stimulus, without_generated
+from models.omni import ALIGNED, BASE, SAMPLE_RATE, Kind, McGurkError, Stimulus, without_generated
 
 FAKE = FakeModel()
+SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
 
 
 def prompt(
@@ -184,13 +185,9 @@ def test_what_else_positions_can_be():
 
 
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    from tests.serving import stand_in_gallery, use_gallery
-
-    (tmp_path / "gallery").mkdir()
-    use_gallery(stand_in_gallery(tmp_path / "gallery"), monkeypatch)
+def lab(tmp_path, stand_ins):
     lab = Lab(FakeModel(), tmp_path)
-    [*_] = lab.ask("me", State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear"))
+    [*_] = lab.ask("me", SWAP)
     return lab
 
 
@@ -205,9 +202,39 @@ def test_a_pick_asks_the_last_question_again(lab):
         workshop.meant(lab, "somebody else", "pick~patch~3.3")
 
 
+class Bare(FakeModel):
+    """Without an aligned adapter: its second answer comes from another system prompt. Keeps what is done to each."""
+
+    adapters = (BASE,)
+
+    def __init__(self):
+        super().__init__()
+        self.done = []
+
+    def answer(self, *given, **how):
+        self.done.append(how.get("steering"))
+        yield from super().answer(*given, **how)
+
+
+def test_the_same_place_is_cut_in_a_prompt_that_begins_differently(tmp_path, lab):
+    bare = Lab(Bare(), tmp_path / "bare")
+    [*_] = bare.ask("me", SWAP)
+    first, second = inside.prompts(bare.last("me")).values()
+    assert len(first) != len(second) and regions.mark(first) != regions.mark(second)
+    it = workshop.meant(bare, "me", "pick~patch~3.3~sound~0-0.5~text~hear")
+    [*_] = workshop.steer(bare, "me", it)
+    one, other = bare.model().done[-2:]
+    assert one == it and other.region != it.region and len(other.region) == len(it.region)
+    assert (second.video[list(other.region)] == first.video[list(it.region)]).all()
+    assert [second.pieces[at] for at in other.region] == [first.pieces[at] for at in it.region]
+    instructions = first.positions(Kind.SYSTEM)[-1]
+    with pytest.raises(McGurkError, match="one of the two prompts only"):
+        [*_] = workshop.steer(bare, "me", Cut("region", region=(int(instructions),)))
+
+
 def test_the_prompt_is_that_of_the_answers(lab):
     asked = lab.last("me")
     tokens = inside.prompt(asked)
     assert Kind.GENERATED not in tokens.kinds
-    assert {*inside.marks(asked).values()} == {regions.mark(tokens)}
+    assert {regions.mark(each) for each in inside.prompts(asked).values()} == {regions.mark(tokens)}
     assert isinstance(regions.cut(tokens, f"pick~of~{regions.mark(tokens)}~patch~0.0"), Cut)

@@ -18,16 +18,9 @@ from demo.shelf import Source
 from demo.state import OWN, State, from_query
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, SAMPLE_RATE, Answer, McGurkError, Stimulus
-from tests.serving import stand_in_gallery, use_gallery
 
+pytestmark = pytest.mark.usefixtures("stand_ins")
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def clips(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
-        yield
 
 
 class CountingModel(FakeModel):

@@ -15,16 +15,9 @@ from demo.state import State
 from models.fake import FakeModel
 from models.interventions import INTERVENTIONS, Cut, Exit, Heads, Listen, Look
 from models.omni import ALIGNED, BASE, McGurkError
-from tests.serving import stand_in_gallery, use_gallery
 
+pytestmark = pytest.mark.usefixtures("stand_ins")
 SWAP = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def clips(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
-        yield
 
 
 @pytest.fixture

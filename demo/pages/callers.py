@@ -2,8 +2,9 @@
 
 Knows Gradio's queue: pages, gradio_client and plain HTTP all come through it. Does not know what was asked.
 
-Three ways to be gone: the event was cancelled (the queue forgets it), its stream was closed (the event is no longer
-alive), or nobody fetches the messages that the queue has for the caller.
+Three ways to be gone: the event was cancelled (the queue no longer works at it; it forgets it only once the handler has
+come to rest), its stream was closed (the event is no longer alive), or nobody fetches the messages that the queue has
+for the caller.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def current(session: str) -> Caller:
     if queue is None or not event_id or event_id not in queue.event_ids_to_events:
         return Caller(session)
     event = queue.event_ids_to_events[event_id]
-    return Caller(_visitor(session, event_id, event.request), _Watch(queue, event_id).gone)
+    return Caller(_visitor(session, event_id, event.request), _Watch(queue, event_id, _worked_at(queue, event)).gone)
 
 
 def _visitor(session: str, event_id: str, request: Any) -> str:
@@ -35,16 +36,21 @@ def _visitor(session: str, event_id: str, request: Any) -> str:
     return f"address {client.host}" if session == event_id and client else session
 
 
+def _worked_at(queue: Any, event: Any) -> bool:
+    return any(event in events for events in queue.active_jobs if events)
+
+
 @dataclass
 class _Watch:
     queue: Any
     event_id: str
+    begun: bool  # whether the queue worked at the event when it was first looked at
     unread_since: float | None = None
 
     def gone(self) -> bool:
         """Whether the event is over for its caller."""
         event = self.queue.event_ids_to_events.get(self.event_id)
-        if event is None or not event.alive:
+        if event is None or not event.alive or (self.begun and not _worked_at(self.queue, event)):
             return True
         messages = self.queue.pending_messages_per_session.get(event.session_hash)
         if messages is None:

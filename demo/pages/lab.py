@@ -213,7 +213,8 @@ class LabPage:
         steps = len(seen.times) if seen else 1
         at = min(max(frame, 0), steps - 1)
         words, strips = insides.read(asked, view), insides.strips(asked, view)
-        prompt, marks = insides.prompt(asked), insides.marks(asked)
+        marks = {name: regions.mark(tokens) for name, tokens in insides.prompts(asked).items()}
+        prompt = insides.prompt(asked)
         mark = regions.mark(prompt)
         return [
             inside_markup.frames(seen, at, mark),

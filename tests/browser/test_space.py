@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.test_lab import ANSWERED, PHONE, WAIT, WIDE, chromium
-from tests.serving import model, served, stand_in_gallery, use_gallery
+from tests.serving import model, served
 
 __all__ = ["chromium"]  # fixture
 pytestmark = pytest.mark.browser
@@ -14,10 +14,9 @@ AROUND = """<!doctype html><title>Spaces</title><iframe src="{address}" width="1
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, stand_ins):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPACE_ID", SPACE)
-        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
         with served(model(), tmp_path_factory.mktemp("cache"), patch) as url:
             yield url.rstrip("/")
 

@@ -4,11 +4,16 @@ Runs on the fake model and stand-in clips, or with MCGURK_TEST_MODEL=mini on the
 """
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.browser.test_lab import PHONE, SCREENS, WIDE, address, choose, chromium, visit
+from models.omni import unless
+from tests.browser.test_lab import PHONE, SCREENS, WAIT, WIDE, address, choose, chromium, visit, wait_for_question
+from tests.perceiving import PerceivingModel
+from tests.serving import served
 
 __all__ = ["address", "chromium", "visit"]  # fixtures
 pytestmark = pytest.mark.browser
@@ -55,6 +60,48 @@ def test_a_curve_and_its_end(visit):
     assert curve["axis"] == "after" and len(curve["x"]) == len(curve["points"]["base"])
     choose(page, "ask", "What do you see?")
     page.wait_for_function("() => !document.querySelector('#curve .main-svg')")
+
+
+class Endless(PerceivingModel):
+    """Finds five points of a curve and then no more, until nobody waits for them."""
+
+    def __init__(self):
+        super().__init__()
+        self.left = threading.Event()
+
+    def sweep(self, *given, stop, **how):
+        try:
+            for at, found in enumerate(super().sweep(*given, stop=stop, **how)):
+                time.sleep(0.2)
+                while at == 5:
+                    unless(stop)
+                    time.sleep(0.02)
+                yield found
+        finally:
+            self.left.set()
+
+
+def test_a_curve_is_stopped(chromium, address, tmp_path):
+    model = Endless()
+    with pytest.MonkeyPatch.context() as patch, served(model, tmp_path, patch) as url:
+        page = chromium.new_page(viewport=WIDE)
+        page.set_default_timeout(WAIT)
+        page.goto(f"{url}?{CONFLICT}&do=exit~after~2")
+        page.wait_for_selector("#frames .film img.on")
+        page.get_by_role("tab", name="What if").click()
+        page.wait_for_selector("#steered .does")
+        page.click("#draw-curve")
+        wait_for(page, "#curve-status", " of 14")
+        page.wait_for_selector("#curve .scatterlayer .point", state="attached")
+        drawn = page.locator("#curve .scatterlayer .point").count()
+        assert not model.left.is_set()
+        page.click("#stop-curve")
+        wait_for(page, "#curve-status", "Stopped: what was found stays.")
+        assert model.left.wait(10)  # the model is free
+        assert page.locator("#curve .scatterlayer .point").count() >= drawn
+        choose(page, "ask", "What do you see?")
+        wait_for_question(page, "see")  # it would never come while the curve is drawn
+        page.close()
 
 
 def test_heads_are_looked_at_and_cut(visit):
