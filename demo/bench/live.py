@@ -6,21 +6,16 @@ markup.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from demo.bench import curves, interventions, measured, methods
 from demo.bench.layerwise import Found, Grid, Point
-from demo.bench.view import RUNS, SHORT, TURN, gallery_folder, registered
-from demo.session import Lab
-from demo.turns import Wait
+from demo.bench.sittings import Run, Sittings
+from demo.bench.view import gallery_folder, registered
 from models.interventions import INTERVENTIONS
 from models.omni import McGurkError
 
@@ -59,20 +54,8 @@ class Standing:
     grids: dict[tuple, Grid] = field(default_factory=dict)
 
 
-@dataclass
-class _Run:
-    wanted: Wanted
-    folder: Path
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-
-class Trials:
-    """What all visitors try, one run each. Their files lie in the sessions' folders and go with them."""
-
-    def __init__(self, lab: Lab):
-        self.lab = lab
-        self._lock = threading.Lock()
-        self._runs: OrderedDict[str, _Run] = OrderedDict()
+class Trials(Sittings):
+    """What all visitors try, and what was measured before."""
 
     def shipped(self) -> tuple[measured.Measured | None, measured.Curves | None]:
         """What was measured of the model in use. Raises McGurkError for files that can't be read."""
@@ -82,47 +65,17 @@ class Trials:
         """Whether it was measured with other weights than those in use."""
         return measured.outdated(about, getattr(self.lab.model(), "checksums", {}))
 
-    def begin(self, session: str, wanted: Wanted) -> None:
-        """Make `wanted` what the session tries; what was stopped before goes on where it was."""
-        named = hashlib.sha256(json.dumps(asdict(wanted)).encode()).hexdigest()[:12]
-        self.stop(session)
-        with self._lock:
-            self._runs[session] = _Run(wanted, self.lab.path_for(session, f"{wanted.what}-{named}"))
-            self._runs.move_to_end(session)
-            while len(self._runs) > RUNS:
-                self._runs.popitem(last=False)
+    def called(self, wanted: Wanted) -> str:
+        """How the folder of such a run is called."""
+        return wanted.what
 
-    def stop(self, session: str) -> None:
-        """Let it end after the question in flight; what is done is kept."""
-        if known := self._runs.get(session):
-            known.stopping.set()
-
-    def forget(self, session: str) -> None:
-        """Stop the session's run and drop it."""
-        self.stop(session)
-        with self._lock:
-            self._runs.pop(session, None)
-
-    def advance(self, session: str) -> Iterator[Standing]:
-        """Ask for one turn, yielding after every question; the last Standing says whether all is over.
-
-        Raises McGurkError if there is no run or it cannot be carried out.
-        """
-        for standing in self.lab.run(session, lambda _stop: self._advance(session)):
-            if not isinstance(standing, Wait):
-                yield standing
-
-    def _advance(self, session: str) -> Iterator[Standing]:
-        with self._lock:
-            if session not in self._runs:
-                raise McGurkError("There is nothing to go on with: press Start.")
-            current = self._runs[session]
+    def turn(self, current: Run) -> Iterator[Standing]:
+        """One turn with the model, yielding after every question."""
         started, going = time.monotonic(), self._going(current)
         standing = None
         try:
             for standing in going:
-                turn = SHORT if self.lab.turns.waiting else TURN
-                if current.stopping.is_set() or time.monotonic() - started > turn:
+                if self.ends(current, started):
                     break
                 yield standing
         finally:
@@ -133,7 +86,7 @@ class Trials:
             standing.points, standing.grids,
         )  # fmt: skip
 
-    def _going(self, current: _Run) -> Iterator[Standing]:
+    def _going(self, current: Run) -> Iterator[Standing]:
         wanted, model = current.wanted, self.lab.model()
         common = {"clips": gallery_folder(), "out": str(current.folder), "model": registered(model)}
         if wanted.what == METHODS:

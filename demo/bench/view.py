@@ -5,13 +5,9 @@ Knows runs, samples and sessions. Does not know components, markup or how anythi
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +16,7 @@ from demo.bench.conditions import CONDITIONS, SETS
 from demo.bench.links import lab_query
 from demo.bench.running import Config, Progress, plan, run
 from demo.bench.sampling import HELD_OUT
+from demo.bench.sittings import Run, Sittings
 from demo.clips import gallery
 from demo.session import Lab
 from demo.turns import Wait
@@ -29,8 +26,6 @@ from models.omni import McGurkError, OmniModel
 OFFERED = {id: condition.title for id, condition in CONDITIONS.items() if not condition.own_questions}
 OFFERED_SETS = {"The first eight": SETS["quality"], "MMA-Bench's six": SETS["mma"], "All": SETS["all"]}
 QUESTIONS, MOST_QUESTIONS = 8, 200  # a condition: to start with, at most
-TURN, SHORT = 15.0, 2.0  # s that a run keeps the model when nobody, and when somebody waits for it
-RUNS = 32  # visitors whose runs are remembered
 FILES = ("samples.jsonl", "table.csv", "report.html")
 GIVEN = {"see": "shows", "hear": "sounds like", "read": "reads"}
 SHOWN_SAMPLES = 60  # of a cell; all of them are in samples.jsonl
@@ -113,22 +108,12 @@ class Shown:
     query: str  # of the Lab page that shows it; "" if there is none
 
 
-@dataclass
-class _Run:
-    wanted: Wanted
-    folder: Path
-    stopping: threading.Event = field(default_factory=threading.Event)
-    samples: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-class Bench:
-    """The runs of all visitors, one each. Their files lie in the sessions' folders and go with them."""
+class Bench(Sittings):
+    """The runs of all visitors, and the model's pace."""
 
     def __init__(self, lab: Lab):
-        self.lab = lab
+        super().__init__(lab)
         self.pace: float | None = None  # s a question took last, with every adapter
-        self._lock = threading.Lock()
-        self._runs: OrderedDict[str, _Run] = OrderedDict()
 
     def estimate(self, wanted: Wanted) -> Estimate:
         """What a run would ask, and how long that takes at the pace of the last one. Raises McGurkError."""
@@ -148,38 +133,12 @@ class Bench:
             timed = self.lab.run(session, lambda _stop: run(config, self.lab.model()))
             self._note([progress for progress in timed if not isinstance(progress, Wait)])
 
-    def begin(self, session: str, wanted: Wanted) -> None:
-        """Make `wanted` the session's run; one that was stopped before goes on where it was."""
-        named = hashlib.sha256(json.dumps(asdict(wanted)).encode()).hexdigest()[:12]
-        self.stop(session)
-        with self._lock:
-            self._runs[session] = _Run(wanted, self.lab.path_for(session, f"bench-{named}"))
-            self._runs.move_to_end(session)
-            while len(self._runs) > RUNS:
-                self._runs.popitem(last=False)
+    def called(self, wanted: Wanted) -> str:
+        """How the folder of such a run is called."""
+        return "bench"
 
-    def stop(self, session: str) -> None:
-        """Let the session's run end after the question in flight; what is done is kept."""
-        if known := self._runs.get(session):
-            known.stopping.set()
-
-    def forget(self, session: str) -> None:
-        """Stop the session's run and drop it."""
-        self.stop(session)
-        with self._lock:
-            self._runs.pop(session, None)
-
-    def advance(self, session: str) -> Iterator[Standing]:
-        """Ask for one turn, yielding about once a second; the last Standing says whether the run is over.
-
-        Raises McGurkError if there is no run or it cannot be carried out.
-        """
-        for standing in self.lab.run(session, lambda _stop: self._advance(session)):
-            if not isinstance(standing, Wait):
-                yield standing
-
-    def _advance(self, session: str) -> Iterator[Standing]:
-        current = self._run(session)
+    def turn(self, current: Run) -> Iterator[Standing]:
+        """One turn with the model, yielding about once a second."""
         config = self._config(current.wanted, current.folder)
         current.samples = store.read_samples(current.folder) if current.folder.is_dir() else {}
         started = shown = time.monotonic()
@@ -190,8 +149,7 @@ class Bench:
                 seen, last = [progress] if progress.asked else seen, progress
                 if progress.sample:
                     current.samples[progress.sample["key"]] = progress.sample
-                turn = SHORT if self.lab.turns.waiting else TURN
-                if progress.tables or current.stopping.is_set() or time.monotonic() - started > turn:
+                if progress.tables or self.ends(current, started):
                     break
                 if progress.asked < 2 or time.monotonic() - shown > 1:
                     self._note(seen)
@@ -212,14 +170,14 @@ class Bench:
         wanted = _conditions_of(condition, ask)
         found = [
             sample
-            for sample in self._run(session).samples.values()
+            for sample in self.current(session).samples.values()
             if (sample["pool"], sample["ask"]) == (pool, ask) and sample["condition"] in wanted and "answers" in sample
         ]
         if not found:
             raise McGurkError("This cell has no samples any more: start the run again.")
         return [_shown(sample) for sample in found[:SHOWN_SAMPLES]]
 
-    def _ended(self, current: _Run, last: Progress) -> Standing:
+    def _ended(self, current: Run, last: Progress) -> Standing:
         samples = list(current.samples.values())
         if not any("answers" in sample for sample in samples):
             return Standing(last, pace=self.pace, over=True, stopped=True)
@@ -247,12 +205,6 @@ class Bench:
             if progress.asked:
                 self.pace = progress.seconds / progress.asked
                 return
-
-    def _run(self, session: str) -> _Run:
-        with self._lock:
-            if session not in self._runs:
-                raise McGurkError("There is no run yet: press Start.")
-            return self._runs[session]
 
 
 def gallery_folder() -> str:

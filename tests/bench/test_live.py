@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.bench import curves, live
+from demo.bench import curves, sittings
 from demo.bench.live import LAYERS, METHODS, TRIED, Trials, Wanted
 from demo.pages import methods_markup as markup
 from demo.session import Lab
@@ -65,7 +65,7 @@ def test_curves_of_a_clip_are_drawn(trials, monkeypatch):
 
 
 def test_a_turn_ends_when_its_time_is_over(trials, monkeypatch):
-    monkeypatch.setattr(live, "TURN", 0.0)
+    monkeypatch.setattr(sittings, "TURN", 0.0)
     trials.begin("visitor", Wanted(METHODS, 2, ("cut",)))
     last = list(trials.advance("visitor"))[-1]
     assert not last.over and last.done < last.total
