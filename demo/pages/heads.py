@@ -14,10 +14,8 @@ import numpy as np
 
 from demo import heads
 from demo.heads import Grids
-from demo.pages import answers
+from demo.pages import answers, asking
 from demo.session import Lab
-from demo.turns import Wait
-from models.omni import McGurkError
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 KINDS = [("that see", "picture"), ("that hear", "sound"), ("that read", "text")]
@@ -36,25 +34,15 @@ class Heads:
 
     def __init__(self, lab: Lab):
         self.lab = lab
-        with gr.Row(elem_classes=["tight", "heads-row"]):
-            self.kind = gr.Radio(
-                KINDS, value="picture", label="Heads", container=False, elem_classes="pills", elem_id="heads-kind"
-            )
-            self.find = gr.Button("Find them", variant="primary", elem_id="find-heads", min_width=100, scale=0)
-            self.status = gr.HTML(answers.status(), elem_id="heads-status")
+        self.kind, self.find, self.status = asking.row(
+            KINDS, "picture", "Heads", "heads-kind", "Find them", "find-heads", "heads-status"
+        )
         self.grids = gr.HTML(EMPTY, elem_id="heads")
 
     def measure(self, kind: str, request: gr.Request) -> Iterator[list[Any]]:
         """Draw the grids of a modality. Outputs: status, grids."""
-        try:
-            yield [answers.status(FINDING, busy=True), gr.skip()]
-            for step in heads.measure(self.lab, request.session_hash, kind):
-                if isinstance(step, Wait):
-                    yield [answers.status(answers.waiting(step), busy=True), gr.skip()]
-                else:
-                    yield [answers.status(), markup(step)]
-        except McGurkError as error:
-            yield [answers.status(str(error)), gr.skip()]
+        begin = lambda: heads.measure(self.lab, request.session_hash, kind)  # noqa: E731
+        yield from asking.asked(FINDING, begin, lambda grids: [markup(grids)])
 
     def opened(self, kind: str, request: gr.Request) -> Iterator[list[Any]]:
         """The tab is opened: what is drawn already stays, with what is chosen in it."""

@@ -14,10 +14,9 @@ import gradio as gr
 from demo import lens
 from demo.draw import charts
 from demo.lens import Lens
-from demo.pages import answers
+from demo.pages import answers, asking
 from demo.session import Lab
-from demo.turns import Wait
-from models.omni import Kind, McGurkError
+from models.omni import Kind
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 WHERE = [
@@ -41,12 +40,9 @@ class LensTab:
 
     def __init__(self, lab: Lab):
         self.lab = lab
-        with gr.Row(elem_classes=["tight", "heads-row"]):
-            self.where = gr.Radio(
-                WHERE, value="sound", label="What is said", container=False, elem_classes="pills", elem_id="lens-where"
-            )
-            self.read = gr.Button("Read them", variant="primary", elem_id="read-lens", min_width=100, scale=0)
-            self.status = gr.HTML(answers.status(), elem_id="lens-status")
+        self.where, self.read, self.status = asking.row(
+            WHERE, "sound", "What is said", "lens-where", "Read them", "read-lens", "lens-status"
+        )
         self.plot = gr.Plot(show_label=False, elem_id="lens-curve")
         self.layer = gr.Slider(0, 1, 0, step=1, label="Their words after layer", elem_id="lens-layer", visible=False)
         self.words = gr.HTML(EMPTY, elem_id="lens-words")
@@ -57,15 +53,8 @@ class LensTab:
 
     def find(self, where: str, layer: float, request: gr.Request) -> Iterator[list[Any]]:
         """Read the last question's tokens out. Outputs: status, plot, layer, words."""
-        try:
-            yield [answers.status(READING, busy=True), *[gr.skip()] * 3]
-            for step in lens.read(self.lab, request.session_hash):
-                if isinstance(step, Wait):
-                    yield [answers.status(answers.waiting(step), busy=True), *[gr.skip()] * 3]
-                else:
-                    yield [answers.status(), *self._draw(step, where, None)]
-        except McGurkError as error:
-            yield [answers.status(str(error)), *[gr.skip()] * 3]
+        begin = lambda: lens.read(self.lab, request.session_hash)  # noqa: E731
+        yield from asking.asked(READING, begin, lambda found: self._draw(found, where, None), len(self.drawn))
 
     def turned(self, where: str, layer: float, request: gr.Request) -> Iterator[list[Any]]:
         """Elsewhere, or the tab is opened: drawn if it is known, or read out by a fast model."""

@@ -14,7 +14,7 @@ import gradio as gr
 
 from demo import inside, regions, steering, sweeps, workshop
 from demo.draw import charts
-from demo.pages import answers, workshop_markup
+from demo.pages import answers, asking, workshop_markup
 from demo.pages.markup import warn
 from demo.session import Asked, Lab
 from demo.sweeps import Curve
@@ -103,17 +103,9 @@ class Workshop:
 
     def steer(self, word: str, request: gr.Request) -> Iterator[list[Any]]:
         """Ask the last question again. Outputs: status, answers."""
-        try:
-            if not word:
-                return
-            yield [answers.status(ASKING, busy=True), gr.skip()]
-            for step in workshop.steer(self.lab, request.session_hash, steering.from_word(word)):
-                if isinstance(step, Wait):
-                    yield [answers.status(answers.waiting(step), busy=True), gr.skip()]
-                else:
-                    yield [answers.status(), workshop_markup.changed(step)]
-        except McGurkError as error:
-            yield [answers.status(str(error)), gr.skip()]
+        if word:
+            begin = lambda: workshop.steer(self.lab, request.session_hash, steering.from_word(word))  # noqa: E731
+            yield from asking.asked(ASKING, begin, lambda found: [workshop_markup.changed(found)])
 
     def touched(self, word: str, request: gr.Request) -> Iterator[list[Any]]:
         """The same once the word has changed: only a fast model is asked, and only if it has answered plainly."""
