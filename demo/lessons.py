@@ -6,7 +6,7 @@ Knows the table of lessons. Does not know how they are drawn, nor asks a model.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,8 @@ class Lesson:
     teaches: str
     base: str  # see demo.questions.followed
     aligned: str
+    base_then: str  # the same under the intervention of the link; "" without one
+    aligned_then: str
 
     @property
     def state(self) -> State:
@@ -33,7 +35,10 @@ class Lesson:
 
 
 def lessons(table: Path = LESSONS) -> tuple[Lesson, ...]:
-    """The lessons of a table with the columns title, query, teaches, base, aligned; none if there is no table."""
+    """The lessons of a table whose columns are the fields of Lesson; none if there is no table.
+
+    Raises McGurkError for a table that lacks a column or a cell.
+    """
     return _read(table, table.stat().st_mtime_ns) if table.is_file() else ()
 
 
@@ -41,7 +46,8 @@ def lessons(table: Path = LESSONS) -> tuple[Lesson, ...]:
 def _read(table: Path, _modified: int) -> tuple[Lesson, ...]:
     with table.open(newline="", encoding="utf-8") as opened:
         rows = list(csv.DictReader(opened))
-    try:
-        return tuple(Lesson(**row) for row in rows)
-    except TypeError as error:
-        raise McGurkError(f"{table} lacks a column or a value ({error}).") from error
+    named = [field.name for field in fields(Lesson)]
+    for row in rows:
+        if missing := [name for name in named if row.get(name) is None]:
+            raise McGurkError(f"{table} lacks a column or a value ({missing[0]}) in the row {row}.")
+    return tuple(Lesson(**{name: row[name] for name in named}) for row in rows)

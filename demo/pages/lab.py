@@ -20,6 +20,7 @@ from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
 from demo.pages.markup import toast, warn
 from demo.pages.shelf import ShelfDrawer
+from demo.pages.workshop import TAB
 from demo.session import Asked, Lab
 from demo.state import State, to_query
 from demo.turns import Full
@@ -85,6 +86,7 @@ class LabPage:
             str(state.step),
             gr.Slider(maximum=max(7, state.frame), value=state.frame),
             *self.workshop.opened(state.does),
+            gr.Tabs(selected=TAB) if state.does else gr.skip(),
         ]
 
     def show_new(self, request: gr.Request, *inputs) -> Iterator[list[Any]]:
@@ -285,7 +287,7 @@ class LabPage:
         asking = {"inputs": inputs, "outputs": outputs, **MODEL_LANE, **QUIET}
         opened = gr.on(
             [_page().load], self.open, [self.search],
-            [*c.inputs, *i.view_inputs, i.frame, *self.workshop.held],
+            [*c.inputs, *i.view_inputs, i.frame, *self.workshop.held, i.tabs],
             js="() => window.location.search", **QUIET,
         )  # fmt: skip
         first = opened.then(self.show, **asking)

@@ -6,6 +6,7 @@ from html import escape
 
 import gradio as gr
 
+from demo import tellings
 from demo.clips import GalleryClip, gallery
 from demo.lessons import Lesson, lessons
 from demo.pages.markup import data_uri
@@ -49,12 +50,17 @@ def card(lesson: Lesson) -> str:
         f'<a class="lesson" href="./?{escape(lesson.query)}">'
         f'<div class="lesson-given">{_picture(state, clips)}{_sound(state, clips)}{_text(state)}</div>'
         f"<h3>{escape(lesson.title)}</h3><p>{escape(lesson.teaches)}</p>"
-        f'<p class="lesson-asked">{escape(_asked(state))}</p></a>'
+        f'<p class="lesson-asked">{escape(_asked(state))}</p>{_then(state)}</a>'
     )
 
 
 def _asked(state: State) -> str:
     return state.own or question(state.question, wording=state.wording).text
+
+
+def _then(state: State) -> str:
+    """What is done to the models when they are asked once more."""
+    return f'<p class="lesson-then"><b>Then</b> {escape(tellings.told(state.does))}</p>' if state.does else ""
 
 
 def _picture(state: State, clips: dict[str, GalleryClip]) -> str:

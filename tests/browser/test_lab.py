@@ -62,7 +62,7 @@ def visit(chromium, address):
         page.on("request", lambda request: _check_local(request.url, address, complaints))
         page.goto(f"{address}/?{query}&__theme={theme}" if query else f"{address}/?__theme={theme}")
         if answered:
-            page.wait_for_selector("#frames .film img.on")
+            page.wait_for_selector("#frames .film img.on", state="attached")  # a link may open another tab
         return page
 
     yield open_page
