@@ -1,14 +1,16 @@
 """The lessons: every link opens, every card says what is given, and mini still does what a lesson says."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
+from demo import maps
 from demo.compare import compare
 from demo.lessons import Lesson, lessons
 from demo.pages.lessons import card
 from demo.session import Lab
-from models.omni import McGurkError
+from models.omni import BASE, McGurkError
 
 OUTCOMES = {"picture", "sound", "text", "both", "abstained", "other"}
 
@@ -71,6 +73,29 @@ def test_mini_does_what_the_lessons_say(mini, tmp_path):
         if does := lesson.state.does:
             *_, then = compare(mini, situation.stimulus, situation.question, attention=False, steering=does)
             assert then.followed == {"base": lesson.base_then, "aligned": lesson.aligned_then}, lesson.title
+
+
+@pytest.mark.mini
+def test_attention_misleads_where_a_lesson_says_so(mini, tmp_path):
+    [lesson] = [lesson for lesson in lessons() if "attention misleads" in lesson.title]
+    situation, does = Lab(mini, tmp_path).prepare(lesson.state), lesson.state.does
+    encoded = mini.encode(situation.stimulus)
+
+    def asked(**how):
+        *_, last = compare(mini, situation.stimulus, situation.question, adapters=[BASE], encoded=encoded, **how)
+        return last
+
+    attention = asked().answers[BASE].attention
+    first, last = maps.default_layers(attention)
+    table = {
+        name: {kind: of[first:last].mean() for kind, of in kinds.items()}
+        for name, kinds in maps.shares(attention).items()
+    }
+    assert table["raw"]["video"] > 2 * table["raw"]["audio"]
+    assert table["per_token"]["video"] < table["per_token"]["audio"]
+    assert (does.source, does.target) == ("sound", "question")
+    for harmless in (replace(does, source="picture"), replace(does, target="last")):
+        assert asked(attention=False, steering=harmless).followed[BASE] == lesson.base
 
 
 @pytest.mark.mini
