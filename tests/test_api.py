@@ -66,7 +66,12 @@ def test_an_intervention_on_the_last_question(client):
     assert (
         curve["points"]["aligned"][0]["cat"] < curve["points"]["aligned"][3]["cat"] == curve["plain"]["aligned"]["cat"]
     )
-    for wrong in ("listen~gain~9", "magic", "listen"):
+    told = client.predict(does="pick~patch~3.4~sound~0-0.3~text~hear", api_name="/intervene")
+    assert told["word"].startswith("cut~source~region~target~everything after~region~")
+    picked = "1 patch of the picture in all frames, 0.0 to 0.3 s of the sound and the word “hear” of the question"
+    assert told["does"] == f"Nothing can look at {picked} any more."
+    refused = "listen~gain~9", "magic", "listen", "pick", "pick~patch~99.0", "pick~text~unicorn", "cut~source~region"
+    for wrong in refused:
         with pytest.raises(AppError):
             client.predict(does=wrong, api_name="/intervene")
 

@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from demo import exports, sweeps, workshop
 from demo.conflicts import Conflict
 from demo.draw import charts
 from demo.pages import workshop_markup
+from demo.pages.workshop import Workshop
 from demo.session import Lab
 from demo.state import State
 from models.fake import FakeModel
@@ -99,6 +102,19 @@ def test_the_answers_are_shown_with_ghosts(lab):
     html = workshop_markup.changed(steered(lab, Look(sound=0.0)))
     assert html.count('<section class="answer"') == 2 and html.count("<s ") == 18
     assert "Nobody looks at the sound." in html and "before: cat" in html
+
+
+def test_a_slow_model_is_asked_at_once_by_what_was_picked_alone(lab):
+    lab.model().name = "slow"
+    with gr.Blocks():
+        page = Workshop(lab)
+    visitor = SimpleNamespace(session_hash="me")
+    *_, (_, drawn) = page.insisted("1 pick~patch~0.0~text~hear", visitor)
+    assert "1 patch of the picture in all frames and the word “hear” of the question" in drawn
+    drawn = lab.last("me").changed
+    for other in ("2 look~sound~0", "3 pick~patch~99.0", "4 pick~text~hear~of"):
+        assert list(page.insisted(other, visitor)) == [[gr.skip(), gr.skip()]]
+    assert lab.last("me").changed is drawn
 
 
 def test_a_curve_grows_and_is_kept(lab):
