@@ -69,3 +69,26 @@ def test_a_marked_place_is_filled_and_the_rest_is_left_alone(tmp_path):
     assert "| sound swapped | 25.0 (5–70, n 4) | – | – | – |" in filled
     assert "| missing | – | 50.0 (24–76, n 10) | – | – |" in filled
     assert card.filled(filled, Path(tmp_path)) == filled
+
+
+def test_what_a_guess_and_the_encoder_alone_get_right_stands_beside_made_questions(tmp_path, monkeypatch):
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    run.mkdir()
+    hashes = {adapter: {"adapter_sha256": checkpoint.checksum(adapter)} for adapter in (BASE, ALIGNED)}
+    (run / "samples.jsonl").write_text(json.dumps({"key": "a", "answers": hashes}) + "\n", "utf-8")
+    (run / "table.csv").write_text(
+        "pool,condition,title,question,adapter,n,right,low,high\n"
+        "trained,count,how many?,hear,base,8,2,0.0715,0.5907\n"
+        "trained,count,how many?,hear,aligned,8,4,0.2152,0.7848\n"
+    )
+    (run / "measures.csv").write_text(
+        "pool,measure,detail,adapter,value,low,high,n\n"
+        "trained,chance,how many?,,0.25,,,8\n"
+        "trained,encoder alone,how many?,,0.75,0.4093,0.9285,8\n"
+        'trained,encoder alone,"how many?, hear",,0.5,0.2152,0.7848,8\n'
+    )
+    monkeypatch.setattr(card, "CARDS", ())
+    card.keep("few", run, kept)
+    assert len((kept / "few_beside.csv").read_text().splitlines()) == 3
+    shown = "| how many? | 25 | 75.0 (41–93, n 8) | 25.0 (7–59, n 8) | 50.0 (22–78, n 8) |"
+    assert shown in card.table(kept / "few.csv", "trained")

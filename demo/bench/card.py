@@ -21,6 +21,7 @@ CARDS = (ROOT / "README.md", Path(checkpoint.__file__).parent / "README.md")
 WEIGHTS = "weights.csv"  # which adapters the tables are about: adapter, sha256
 MARK = re.compile(r"<!-- measured: (\w+), ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
 SENSES = ("see", "hear")
+CHANCE, ALONE = "chance", "encoder alone"  # of a run's measures: what stands beside questions that clips were made for
 PLAIN = {  # titles that would be mistaken beside the adapters' names, or leave open what is counted
     "aligned": "picture and sound agree",
     "asked modality missing": "asked modality missing: abstains",
@@ -29,7 +30,7 @@ PLAIN = {  # titles that would be mistaken beside the adapters' names, or leave 
 
 
 def keep(name: str, run: Path, folder: Path = MEASURED) -> Path:
-    """Keep a finished run's table, and its answers where it lists them, as the card's `name`; refill the cards.
+    """Keep a finished run's table as the card's `name`, and its answers and what stands beside; refill the cards.
 
     Raises McGurkError if the run is not finished or was not made with the adapters that are there now.
     """
@@ -49,6 +50,7 @@ def keep(name: str, run: Path, folder: Path = MEASURED) -> Path:
     shutil.copy(Path(run) / "table.csv", folder / f"{name}.csv")
     if (Path(run) / "answers.csv").is_file():
         shutil.copy(Path(run) / "answers.csv", folder / f"{name}_answers.csv")
+    _keep_beside(Path(run) / "measures.csv", folder / f"{name}.csv")
     with open(folder / WEIGHTS, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([("adapter", "sha256"), *sorted(present)])
@@ -68,15 +70,58 @@ def filled(text: str, folder: Path = MEASURED) -> str:
 
 
 def table(path: Path, pool: str) -> str:
-    """One pool of a kept table as markdown: right answers in %, with 95 % Wilson intervals, per condition."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["pool"] == pool]
+    """One pool of a kept table as markdown: right answers in %, with 95 % Wilson intervals, per condition.
+
+    Of questions that clips were made for, what a guess and the encoder alone get right stands beside them.
+    """
+    rows = [row for row in _read(path) if row["pool"] == pool]
+    if _beside(path).is_file():
+        return _table_beside(rows, [row for row in _read(_beside(path)) if row["pool"] == pool])
     cells = {(row["title"], row["question"], row["adapter"]): row for row in rows}
     lines = ["| condition | see, base | see, aligned | hear, base | hear, aligned |", "|---|---:|---:|---:|---:|"]
     for title in dict.fromkeys(row["title"] for row in rows if row["question"] in SENSES):
         shown = [_cell(cells.get((title, ask, adapter))) for ask in SENSES for adapter in (BASE, ALIGNED)]
         lines.append(f"| {PLAIN.get(title, title)} | {' | '.join(shown)} |")
     return "\n".join(lines)
+
+
+def _table_beside(rows: list[dict[str, str]], beside: list[dict[str, str]]) -> str:
+    known = {(row["detail"], row["measure"]): row for row in beside}
+    right = {(row["title"], row["adapter"]): _cell(row) for row in rows}
+    lines = ["| question | a guess | encoder alone | base | aligned |", "|---|---:|---:|---:|---:|"]
+    for title in dict.fromkeys(row["title"] for row in rows):
+        alone = known[title, ALONE]
+        share, low, high = (float(alone[name]) for name in ("value", "low", "high"))
+        cells = [
+            f"{100 * float(known[title, CHANCE]['value']):.0f}",
+            _percent(share, low, high, alone["n"]),
+            *(right.get((title, adapter), "–") for adapter in (BASE, ALIGNED)),
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _keep_beside(of_run: Path, table: Path) -> None:
+    """Keep what a guess and the encoder alone get right where that was measured of every condition in the table."""
+    titles = {(row["pool"], row["title"]) for row in _read(table)}
+    rows = [row for row in _read(of_run) if row["measure"] in (CHANCE, ALONE)] if of_run.is_file() else []
+    rows = [row for row in rows if (row["pool"], row["detail"]) in titles]
+    if {(row["pool"], row["detail"]) for row in rows if row["measure"] == CHANCE} != titles:
+        _beside(table).unlink(missing_ok=True)
+        return
+    with open(_beside(table), "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _beside(table: Path) -> Path:
+    return table.with_name(f"{table.stem}_beside.csv")
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _cell(row: dict[str, str] | None) -> str:
@@ -88,4 +133,8 @@ def _cell(row: dict[str, str] | None) -> str:
         low, high = measures.wilson(round(share * n), n)
     else:
         share, low, high = int(row["right"]) / n, float(row["low"]), float(row["high"])
+    return _percent(share, low, high, n)
+
+
+def _percent(share: float, low: float, high: float, n: int | str) -> str:
     return f"{100 * share:.1f} ({100 * low:.0f}–{100 * high:.0f}, n {n})"
