@@ -87,8 +87,7 @@ def test_a_curve_is_stopped(chromium, address, tmp_path):
         page = chromium.new_page(viewport=WIDE)
         page.set_default_timeout(WAIT)
         page.goto(f"{url}?{CONFLICT}&do=exit~after~2")
-        page.wait_for_selector("#frames .film img.on")
-        page.get_by_role("tab", name="What if").click()
+        page.wait_for_selector("#frames .film img.on", state="attached")  # the link opens another tab
         page.wait_for_selector("#steered .does")
         page.click("#draw-curve")
         wait_for(page, "#curve-status", " of 14")
