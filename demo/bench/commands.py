@@ -75,6 +75,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--visitors", type=int, default=20, metavar="N", help="load: how many at a time; default 20")
     parser.add_argument("--minutes", type=float, default=5, metavar="M", help="load: how long; default 5")
     parser.add_argument("--think", type=float, default=load.THINK, metavar="S", help="load: between two questions")
+    parser.add_argument("--situations", type=int, default=0, metavar="N",
+                        help="load: a class works through so many; default: everybody makes up another")  # fmt: skip
     parser.add_argument("--address", default=load.Config.address, metavar="URL", help="load: the running application")
     parser.set_defaults(run=run_bench)
 
@@ -195,7 +197,8 @@ def _point(given: argparse.Namespace) -> None:
 
 
 def _load(given: argparse.Namespace) -> None:
-    config = load.Config(given.address.rstrip("/"), given.visitors, given.minutes, given.think, given.seed)
+    config = load.Config(given.address.rstrip("/"), given.visitors, given.minutes, given.think, given.seed,
+                         situations=given.situations)  # fmt: skip
     for found in load.run(config):
         if isinstance(found, str):
             print(found, file=sys.stderr)

@@ -51,12 +51,15 @@ class Config:
     think: float = THINK
     seed: int = 0
     rest: float = REST
+    situations: int = 0  # how many a class works through; 0: everybody makes up another
 
     def __post_init__(self) -> None:
         if urlsplit(self.address).hostname not in ("127.0.0.1", "localhost"):
             raise McGurkError("Load is put on an application on this machine only: give http://127.0.0.1:PORT.")
         if not (1 <= self.visitors <= MOST_VISITORS and 0 < self.minutes <= MOST_MINUTES):
             raise McGurkError(f"Send 1 to {MOST_VISITORS} visitors for up to {MOST_MINUTES} minutes.")
+        if self.situations < 0:
+            raise McGurkError("A class works through 1 situation or more; 0: everybody makes up another.")
         if self.think < 0:
             raise McGurkError("Visitors think for 0 seconds or more.")
 
@@ -117,6 +120,8 @@ class _Crowd:
         self.found = Found(config)
         self.over = threading.Event()
         self.files: Path | None = None  # where the application keeps its files, once it has named one
+        drawn = random.Random(config.seed)
+        self._situations = [self._made_up(drawn) for _ in range(config.situations)]
         self._said: dict[tuple, tuple[str, str]] = {}
         self._lock = threading.Lock()
 
@@ -152,13 +157,16 @@ class _Crowd:
 
     def _gallery(self, visitor: Visitor, _number: int, chance: random.Random, leave: Callable | None = None) -> Reply:
         """A question about two clips of the gallery, one seen and the other heard."""
-        clip, other = chance.sample(self.clips, 2)
-        ask = chance.choice(list(ASKS))
+        clip, other, ask = chance.choice(self._situations) if self._situations else self._made_up(chance)
         values = {"clip": clip.id, "sound": "swap", "other": other.id, "ask": ask}
         reply = visitor.touch("go", values=values, leave=leave or (lambda _: ""))
         if leave is None and not reply.error and not reply.refused:
             self._check(reply, (clip.id, other.id, ask), ASKS[ask], clip.seen, other.heard)
         return reply
+
+    def _made_up(self, chance: random.Random) -> tuple[GalleryClip, GalleryClip, str]:
+        """What is seen, what is heard and which is asked about."""
+        return *chance.sample(self.clips, 2), chance.choice(list(ASKS))
 
     def _long_text(self, visitor: Visitor, number: int, chance: random.Random) -> Reply:
         clip = chance.choice(self.clips)
@@ -261,9 +269,10 @@ def markdown(found: Found) -> str:
         values = [getattr(look, what) for look in (*looks, last)]
         middle = statistics.median(getattr(look, what) for look in half)
         lines.append(f"| {title} | {values[0]:.0f} | {max(values):.0f} | {middle:.0f} | {values[-1]:.0f} |")
+    asked = f"work through {config.situations} situations" if config.situations else "each make up their own situations"
     lines += [
         "",
-        f"{found.requests} requests of {config.visitors} visitors, who think {config.think:g} s, "
+        f"{found.requests} requests of {config.visitors} visitors, who think {config.think:g} s and {asked}, "
         f"in {found.seconds:.0f} s: {found.refused} refused for want of room, {len(found.errors)} unexplained errors, "
         f"{len(found.crossed)} wrong or crossed. {machine()}.",
     ]

@@ -1,6 +1,7 @@
 """Visitors who come all at once, sent to the application around the fake model."""
 
 import os
+import random
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -66,6 +67,21 @@ def test_crossed_answers_are_seen(start):
     assert len(crowd.found.crossed) == 3 and "'cat'" in crowd.found.crossed[-1]
 
 
+def test_a_class_works_through_the_same_situations(start):
+    front, clips = Front.read(start(FakeModel())), load.gallery()
+    crowd = load._Crowd(load.Config(situations=2), front, clips)
+    asked = set()
+
+    class Pupil:
+        def touch(self, _button, values, leave):
+            asked.add(tuple(values.items()))
+            return Reply(error="hung up")
+
+    for n in range(30):
+        crowd._gallery(Pupil(), n, random.Random(n))
+    assert len(asked) == 2
+
+
 def test_a_visitor_does_what_a_page_does(start):
     address = start(FakeModel(0.2))
     front = Front.read(address)
@@ -93,6 +109,7 @@ def test_a_visitor_does_what_a_page_does(start):
         ({"visitors": 0}, "1 to 200 visitors"),
         ({"minutes": 0}, "1 to 200 visitors"),
         ({"think": -1}, "0 seconds or more"),
+        ({"situations": -1}, "1 situation or more"),
     ],
 )
 def test_load_is_bounded(wrong, said):
