@@ -17,7 +17,7 @@ from demo.files import begin
 from demo.memory import few_arenas
 from demo.pages.doors import Doors
 from demo.pages.look import look
-from demo.pages.site import build
+from demo.pages.site import PAGES, build
 from models.omni import OmniModel
 from models.zerogpu import declare
 
@@ -54,6 +54,7 @@ def launch(model: OmniModel | Future, port: int, *, block: bool = True, host: st
         server_port=port,
         max_file_size=MAX_BYTES,
         max_threads=THREADS,
+        state_session_capacity=PAGES,
         allowed_paths=[str(GALLERY)],
         app_kwargs={"middleware": [Middleware(Doors)]},
         enable_monitoring=False,

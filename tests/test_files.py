@@ -156,6 +156,15 @@ def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_pat
                 assert visitor.call("compose", clip="dog", shift=n / 10).value
                 visitor.touch("go", values=own | {"clip": "cat"}, leave=lambda _: "hang up")
         blocks, lab = built[0], labs[0]
+        pages = blocks.state_holder.session_data
+        until = time.monotonic() + 10
+        while sum(page.is_closed for page in pages.values()) < 4 and time.monotonic() < until:
+            time.sleep(0.1)
+        site.forget_closed(blocks, 3600)
+        assert sum(page.is_closed for page in pages.values()) == 4  # they may come back
+        site.forget_closed(blocks, 0)
+        assert not any(page.is_closed for page in pages.values())
+        assert {*blocks.state_holder.time_last_used} <= {*pages}
         films = lab.files.folder
         until = time.monotonic() + 10
         while any(path.suffix == ".csv" for path in files_below(films)) and time.monotonic() < until:

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 
 import gradio as gr
@@ -22,6 +23,8 @@ from models.omni import OmniModel
 
 SWEEP, KEEP = 900, 4 * 3600  # s: how often Gradio's files are looked through, and how old they may grow
 TIDY = 15.0  # s between two looks for files that have come to their end and memory to give back
+CLOSED = 60.0  # s that a closed page is kept in case it comes back
+PAGES = 200  # whose components are kept at most: of callers that never say goodbye, too
 WAITING = 100  # requests beyond those that have a thread, see app.py; whose turn it is, demo.turns decides
 
 
@@ -47,18 +50,35 @@ def build(model: OmniModel | Future) -> gr.Blocks:
     with blocks.route("Add a clip", "add", show_in_navbar=False):
         phone.build(lab)
     blocks.queue(max_size=WAITING, default_concurrency_limit=8)
-    threading.Thread(target=_tidy, args=(weakref.ref(lab),), name="tidy", daemon=True).start()
+    threading.Thread(target=_tidy, args=(weakref.ref(lab), weakref.ref(blocks)), name="tidy", daemon=True).start()
     return blocks
 
 
-def _tidy(lab: weakref.ref) -> None:
+def _tidy(lab: weakref.ref, blocks: weakref.ref) -> None:
     """Look after files and memory as long as there is a Lab."""
     while True:
         time.sleep(TIDY)
         if (still := lab()) is None:
             return
+        if (page := blocks()) is not None:
+            forget_closed(page)
         still.tidy()
-        del still
+        del still, page
+
+
+def forget_closed(blocks: gr.Blocks, after: float = CLOSED) -> None:
+    """Drop what Gradio keeps of pages that were closed `after` s ago: every component as it stood, megabytes a page.
+
+    Gradio itself drops the values of gr.State alone, and the rest only beyond its state_session_capacity.
+    """
+    if (holder := getattr(blocks, "state_holder", None)) is None:
+        return  # not launched yet
+    for session, state in list(holder.session_data.items()):
+        used = holder.time_last_used.get(session)
+        if state.is_closed and (used is None or (datetime.now() - used).total_seconds() >= after):
+            with holder.lock:
+                holder.session_data.pop(session, None)
+                holder.time_last_used.pop(session, None)
 
 
 def _head() -> None:
