@@ -36,17 +36,18 @@ def read_out(reader: PromptReader, names: Sequence[str], stop: Callable[[], bool
     ids = [tokenizer.encode(f" {name.lower()}", add_special_tokens=False) for name in names]
     named = torch.stack([head.weight[torch.tensor(one, device=head.weight.device)].float().mean(0) for one in ids])
     media = {kind: [n for n, at in enumerate(places[:-1]) if tokens.kinds[at] is kind] for kind in SENSES}
-    shares, words, source = [], {kind: [] for kind, there in media.items() if there}, NAME
+    source = WORD if len(places) <= MOST else NAME
+    shares, words = [], {kind: [] for kind, there in media.items() if there}
     for state in caught:
         unless(stop)
         normed = norm(state.to(head.weight.device))
         shares.append(next(scores(normed.float()[None], named)).softmax(-1).cpu())
         for kind in words:
-            if len(places) <= MOST:
-                said, source = _likeliest(head, normed[media[kind]], tokenizer), WORD
+            there = media[kind]
+            if source is WORD:
+                words[kind].append(_likeliest(head, normed[there], tokenizer))
             else:
-                said = tuple(names[n] for n in shares[-1][media[kind]].argmax(-1).tolist())
-            words[kind].append(said)
+                words[kind].append(tuple(names[n] for n in shares[-1][there].argmax(-1).tolist()))
     best = {kind: tuple(layers) for kind, layers in words.items()}
     return Said(tuple(names), tokens, places, torch.stack(shares).numpy(), best, source=source)
 
