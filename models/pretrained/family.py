@@ -65,10 +65,10 @@ class Release:
     def gigabytes(self, four_bit: bool = False, tokens: int | None = None) -> float:
         """GB of GPU memory needed to answer twice in one batch: weights in bfloat16 or four bits, and the prompt.
 
-        tokens: of the prompt, by default `clip`. Counted, within 2 % of what was measured with two releases (README):
-        keys and values of every layer; while the prompt is read, one layer's feed-forward (three times `inner`) and six
-        times `hidden`, all bfloat16; of the attention rows one layer's keys and scores in float32 and a row of every
-        layer until they leave the GPU.
+        tokens: of the prompt, by default `clip`. Counted, within 4 % of what was measured with five releases
+        (docs/large-models.md): keys and values of every layer; while the prompt is read, one layer's feed-forward
+        (three times `inner`) and six times `hidden`, all bfloat16; of the attention rows one layer's keys and scores in
+        float32 and a row of every layer until they leave the GPU.
         """
         shrunk = self.linear if four_bit and not self.experts else 0.0
         weights = (self.parameters - shrunk) * HALF + shrunk * NF4
