@@ -42,7 +42,7 @@ class Row:
     followed_sound: int
     followed_text: int
     refused: int  # of the answers, plain ones because the method can't be done
-    seconds: float  # mean of an answer
+    seconds: float  # mean of the answers that were timed, nan where none was
     mended: int  # wrong when asked plainly, right with the method
     broken: int  # the other way round
     p: float
@@ -99,11 +99,17 @@ def _rows(condition: str, samples: list[dict[str, Any]]) -> list[Row]:
                 Row(
                     condition, method, adapter, len(found), sum(mine), whom.count(ABSTAINED), whom.count(PICTURE),
                     whom.count(SOUND), whom.count(TEXT), sum(bool(a["refused"]) for a in found),
-                    round(sum(a["seconds"] for a in found) / len(found), 3), test.second_only, test.first_only, test.p,
+                    _mean_seconds(found), test.second_only, test.first_only, test.p,
                     *((tuned.second_only, tuned.first_only, tuned.p) if tuned else (0, 0, math.nan)),
                 )
             )  # fmt: skip
     return rows
+
+
+def _mean_seconds(answers: Sequence[dict[str, Any]]) -> float:
+    """Of those timed: answers that came from another machine or beside other work have no seconds."""
+    timed = [answer["seconds"] for answer in answers if answer.get("seconds") is not None]
+    return round(sum(timed) / len(timed), 3) if timed else math.nan
 
 
 @dataclass(frozen=True)
@@ -173,16 +179,17 @@ def markdown(rows: Sequence[Row]) -> str:
     for method, adapter in dict.fromkeys((row.method, row.adapter) for row in rows):
         here = {row.condition: row for row in rows if (row.method, row.adapter) == (method, adapter)}
         cells = " | ".join(_cell(here[c]) if c in here else "" for c in conditions)
-        lines.append(f"| {method} | {adapter} | {cells} | {seconds(list(here.values())):.2f} |")
+        lines.append(f"| {method} | {adapter} | {cells} | {took(list(here.values()))} |")
     lines += ["", "% right, 95 % interval; bold: p < 0.05 against the same adapter's plain answers (McNemar).", ""]
     lines += [f"- {title_of(v.condition)}: {said(v, v.best.method)}" for v in verdicts(rows)]
     return "\n".join(lines)
 
 
-def seconds(rows: Sequence[Row]) -> float:
-    """Mean of an answer over rows of one method."""
-    parts = [row for row in rows if row.condition != ALL] or rows
-    return sum(row.seconds * row.n for row in parts) / sum(row.n for row in parts)
+def took(rows: Sequence[Row]) -> str:
+    """Mean seconds of an answer over one method's rows, such as "0.53"; "" where no answer was timed."""
+    parts = [row for row in rows if row.condition == ALL] or rows
+    timed = [row for row in parts if math.isfinite(row.seconds)]
+    return f"{sum(row.seconds * row.n for row in timed) / sum(row.n for row in timed):.2f}" if timed else ""
 
 
 def _cell(row: Row) -> str:

@@ -66,10 +66,10 @@ def methods_html(rows: Sequence[Row]) -> str:
             f"<td>{''.join(_half(by_place.get((method, c, adapter))) for adapter in (BASE, ALIGNED))}</td>"
             for c in conditions
         )
-        took = [row for row in rows if row.method == method]
+        took = methods.took([row for row in rows if row.method == method])
         body.append(
             f'<tr class="{"plain" if method == PLAIN else ""}"><th scope="row">{_named(method)}</th>{cells}'
-            f'<td class="took">{methods.seconds(took):.2f}</td></tr>'
+            f'<td class="took">{took}</td></tr>'
         )
     note = (
         "Each cell: before tuning (pale) and after it, % right (abstaining, where the heading says so), 95 % Wilson "

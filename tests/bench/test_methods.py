@@ -6,6 +6,7 @@ import pytest
 
 from demo.bench import methods
 from demo.bench.methods import ALL, OTHER_MISSING, PLAIN, read_table, said, table, verdicts, write
+from demo.pages.methods_markup import methods_html
 from models.omni import ALIGNED, BASE, McGurkError
 
 ABSTAINS = "none of the above"
@@ -94,3 +95,22 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
     for name in ("broken.csv", "none.csv"):
         with pytest.raises(McGurkError, match="no table of interventions"):
             read_table(tmp_path / name)
+
+
+def test_only_answers_that_were_timed_count_for_the_seconds(tmp_path):
+    samples = run((4, True, True, False))
+    for number, sample in enumerate(samples):  # three of four plain answers were taken beside other work
+        for adapter, plain in sample["answers"][PLAIN].items():
+            plain["seconds"] = None if number or adapter == ALIGNED else 0.7
+        for answer in sample["answers"]["look"].values():
+            del answer["seconds"]
+    rows = table(samples)
+    assert {(row.method, row.adapter): row.seconds for row in rows if math.isfinite(row.seconds)} == {
+        (PLAIN, BASE): 0.7
+    }
+    write(tmp_path, rows)
+    lines = (tmp_path / "interventions.md").read_text().splitlines()
+    assert [line.split("|")[-2].strip() for line in lines[2:6]] == ["0.70", "", "", ""]
+    assert [math.isnan(row.seconds) for row in read_table(tmp_path / methods.FILE)] == [False, True, True, True]
+    page = methods_html(rows)
+    assert '<td class="took">0.70</td>' in page and '<td class="took"></td>' in page and "nan" not in page
