@@ -18,7 +18,7 @@ from pathlib import Path
 
 from models.everyday import TABLE, normal
 from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
-from models.naming import plain
+from models.teaching.naming import plain
 
 WORDNET = Path("/usr/share/wordnet/data.noun")
 HERE = Path(__file__).parent

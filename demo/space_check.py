@@ -23,8 +23,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from demo.space import HUB, PYTHON, PYTHONS, built_with
 from models import registry
-from models.families import RELEASES
 from models.omni import McGurkError
+from models.pretrained.families import RELEASES
 from models.weights import is_offline
 
 PROJECT = Path(__file__).parent.parent

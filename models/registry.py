@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models import plugins
-from models.families import RELEASES, why_not
 from models.omni import ALIGNED, BASE, McGurkError, OmniModel
+from models.pretrained.families import RELEASES, why_not
 from models.pretrained.family import Release
 from models.zerogpu import Borrower, is_here
 
@@ -72,7 +72,7 @@ def _mini_obstacle() -> str:
 
 
 def _mini_held_out() -> frozenset[str]:
-    from models.naming import HELD_OUT
+    from models.teaching.naming import HELD_OUT
 
     return HELD_OUT
 

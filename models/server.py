@@ -27,7 +27,6 @@ import numpy as np
 import soundfile
 
 from models import hearing, wording
-from models.families import FAMILIES
 from models.interventions import Intervention
 from models.omni import (
     BASE,
@@ -41,6 +40,7 @@ from models.omni import (
     never,
     unless,
 )
+from models.pretrained.families import FAMILIES
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}  # a busy or failing server may recover; 400 or 401 will not
 ATTEMPTS = 4

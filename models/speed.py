@@ -1,8 +1,8 @@
 """What looking inside costs: `python -m models.speed` measures time and peak memory with the probe and without.
 
 Random weights of the released Qwen2.5-Omni-7B sizes on a GPU, tiny ones on a CPU: cost does not depend on what weights
-say. `--random NAME` measures the whole answers of any release (models/visit.py). Knows shapes and clocks. Does not know
-clips, questions or pages.
+say. `--random NAME` measures the whole answers of any release (models/pretrained/visit.py). Knows shapes and clocks.
+Does not know clips, questions or pages.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniThinkerConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerForConditionalGeneration
 
-from models import visit
 from models.adapters import BARE, mixed
 from models.interventions import costs
 from models.omni import ALIGNED
+from models.pretrained import visit
 from models.pretrained.decoding import Encoded
 from models.pretrained.layout import Media
 from models.probe import PROBE, recording

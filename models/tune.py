@@ -18,14 +18,14 @@ from peft import set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import TrainingArguments
 
-from models.align import aligning
-from models.curriculum import SHUFFLED, Course
 from models.mini import checkpoint
 from models.mini.features import compute
 from models.mini.lessons import IGNORED, MiniLessons, catalogue, collate, wanted
 from models.omni import ALIGNED, BASE, McGurkError
 from models.probe import PROBE
-from models.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
+from models.teaching.align import aligning
+from models.teaching.curriculum import SHUFFLED, Course
+from models.teaching.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
 
 BATCH = 4  # packed sequences of four questions each, shared by all processes
 RATES = {BASE: 6e-4, ALIGNED: 6e-4}  # peak learning rate of the LoRA

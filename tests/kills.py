@@ -188,7 +188,7 @@ def tune(folder: Path, rounds: int) -> None:
     from torch import nn
     from transformers import Trainer, TrainingArguments
 
-    from models.trainer import LogFile, whole_checkpoint
+    from models.teaching.trainer import LogFile, whole_checkpoint
 
     class Line(nn.Module):
         def __init__(self):
@@ -222,7 +222,7 @@ def tune(folder: Path, rounds: int) -> None:
 
 
 def check_tune(folder: Path, lines: list[str], _rounds: int) -> None:
-    from models.trainer import whole_checkpoint
+    from models.teaching.trainer import whole_checkpoint
 
     finished = max((int(line.split()[1]) for line in lines if line.startswith("done")), default=0)
     found = whole_checkpoint(folder / "runs") if (folder / "runs").is_dir() else None

@@ -10,7 +10,7 @@ import pytest
 from models import everyday
 from models.everyday import basic, broad, first_mention, means, mentions, normal, synonyms
 from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
-from models.naming import plain
+from models.teaching.naming import plain
 
 RIGHT = [
     ("Dogs", "dog"), ("a dog", "dog"), ("the drum", "drums"), ("Church_Bells", "church bell"), ("wolves", "wolf"),

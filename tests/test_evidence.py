@@ -8,8 +8,8 @@ from models.mini import degradations, evidence
 from models.mini.encoders import AUDIOSET_CLASSES, IMAGENET_CLASSES
 from models.mini.perceived import named
 from models.mini.words import WORDS, mentioned, stem
-from models.naming import HELD_OUT
 from models.omni import SAMPLE_RATE
+from models.teaching.naming import HELD_OUT
 
 NUMBER = {name: n for n, name in enumerate(AUDIOSET_CLASSES)}
 

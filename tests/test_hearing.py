@@ -5,8 +5,8 @@ import pytest
 
 from models import hearing
 from models.fake import FakeModel
-from models.families import FAMILIES
 from models.omni import BASE, McGurkError, Stimulus
+from models.pretrained.families import FAMILIES
 from models.server import ServerModel, trained_system
 from tests.test_server import QUESTION, chat, model, pauses, stimulus  # noqa: F401  fixtures
 

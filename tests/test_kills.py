@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from models.trainer import whole_checkpoint
+from models.teaching.trainer import whole_checkpoint
 from tests import kills
 
 

@@ -9,10 +9,10 @@ from torch import nn
 from transformers import WhisperFeatureExtractor
 from transformers.quantizers.quantizers_utils import should_convert_module
 
-from models import placing, registry
-from models.families import RELEASES, why_not
+from models import registry
 from models.omni import McGurkError
-from models.pretrained import family, loading
+from models.pretrained import family, loading, placing
+from models.pretrained.families import RELEASES, why_not
 from models.qwen_omni.processing import QwenLayout
 from models.speed import full_size
 from tests import tiny_omni

@@ -15,10 +15,10 @@ from demo.maps import audio_map, shares, video_map
 from demo.maps import weights as mean_weights
 from models import probe, registry
 from models.adapters import read_adapter
-from models.families import RELEASES, why_not
 from models.interventions import Look
 from models.omni import ALIGNED, BASE, Kind, McGurkError
 from models.pretrained.backend import Pretrained, border_sinks
+from models.pretrained.families import RELEASES, why_not
 from models.pretrained.loading import load, source_of
 from models.probe import recording
 from models.wording import ALTERNATIVE

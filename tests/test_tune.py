@@ -10,12 +10,12 @@ import soundfile
 import torch
 
 from models import tune
-from models.align import aligning
-from models.curriculum import Branch, Catalogue, Course, Lesson
 from models.mini.features import Features, Item
 from models.mini.lessons import MiniLessons, collate, wanted
 from models.omni import SAMPLE_RATE
 from models.probe import PROBE
+from models.teaching.align import aligning
+from models.teaching.curriculum import Branch, Catalogue, Course, Lesson
 from tests.test_mini import tiny
 
 SHELF = Catalogue({"dog": [0], "rain": [0]}, {"dog": [1], "rain": [1]})

@@ -10,15 +10,15 @@ import torch
 
 from models import tune
 from models.adapters import LAYERS
-from models.curriculum import BLANK, Course
-from models.families import FAMILIES
 from models.habits import Habits, read_habits
 from models.omni import ALIGNED, BASE, McGurkError, Stimulus
 from models.pretrained.clips import read_picture, read_shelf, read_sound
 from models.pretrained.decoding import Encoded
+from models.pretrained.families import FAMILIES
 from models.pretrained.lessons import IGNORED, PackedLessons, collate
 from models.pretrained.loading import load
 from models.pretrained.training import prepare
+from models.teaching.curriculum import BLANK, Course
 from tests import tiny_gemma, tiny_omni
 from tests.test_families import NAMES, weights
 

@@ -17,8 +17,8 @@ import pytest
 import torch
 from transformers.utils import import_utils
 
-from models.families import FAMILIES
 from models.omni import SAMPLE_RATE, Stimulus
+from models.pretrained.families import FAMILIES
 from models.probe import PROBE
 from models.weights import cache_folder, is_offline
 

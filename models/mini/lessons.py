@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from models.align import Wanted
-from models.curriculum import BLANK, Catalogue, Course, Lesson
 from models.mini.features import BLANKS, CAPTIONED_VIEWS, TAKES, VIEWS, Features
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES, MiniForConditionalGeneration, spoken
 from models.mini.processing import CLOSING, MiniProcessor, Segment, opening, reply
-from models.naming import GENERIC, HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
 from models.omni import Kind
-from models.packing import padded, visible
+from models.teaching.align import Wanted
+from models.teaching.curriculum import BLANK, Catalogue, Course, Lesson
+from models.teaching.naming import GENERIC, HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
+from models.teaching.packing import padded, visible
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 RESIDUAL_DROPPED = 0.2  # share of lessons read without the learned residual, so that soft words stay legible

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from models.everyday import basic
-from models.naming import GENERIC, unfair
+from models.teaching.naming import GENERIC, unfair
 
 NAMED = 8  # words reported, best first
 TOO_WIDE = GENERIC - {"music", "silence"}  # say nothing that a visitor could accept, such as "domestic animals"

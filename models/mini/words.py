@@ -128,7 +128,7 @@ def material(data: Path, captions: Path):
     A caption may leave a word out, but mostly says what counts; a label says one word and leaves the others unknown.
     """
     from models.mini.features import compute
-    from models.naming import HELD_OUT  # it imports this module
+    from models.teaching.naming import HELD_OUT  # it imports this module
 
     features = compute(data, captions)
     made: dict[str, list] = {"train": [], "val": []}

@@ -15,9 +15,9 @@ import imageio_ffmpeg
 import numpy as np
 import soundfile
 
-from models.curriculum import Catalogue
-from models.naming import HELD_OUT
 from models.omni import SAMPLE_RATE, McGurkError
+from models.teaching.curriculum import Catalogue
+from models.teaching.naming import HELD_OUT
 
 SECONDS = 10.0  # of a clip, at most; the clips of the paper last 10 s
 STILL_FRAMES = 2  # a photograph is shown as one pair of frames

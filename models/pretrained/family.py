@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
-from models.placing import free_memory
+from models.pretrained.placing import free_memory
 
 GB = 1000**3  # bytes
 HALF, NF4 = 2.0, 0.5 + 4 / 64  # bytes a weight: bfloat16; four bits and a float32 scale for every 64

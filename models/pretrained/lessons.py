@@ -1,7 +1,7 @@
 """Lessons as a large model is fed them: the curriculum's questions about one clip, packed behind its media.
 
 Knows how several questions share one encoding of picture and sound. Does not know what is asked or why
-(models/curriculum.py), or how files are read (clips.py).
+(models/teaching/curriculum.py), or how files are read (clips.py).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from models.curriculum import BLANK, Course, Lesson
 from models.omni import SAMPLE_RATE, Kind, Stimulus
-from models.packing import padded, visible
 from models.pretrained.clips import Shelf, read_picture, read_sound
 from models.pretrained.decoding import continued
 from models.pretrained.layout import Layout, Media
+from models.teaching.curriculum import BLANK, Course, Lesson
+from models.teaching.packing import padded, visible
 
 IGNORED = -100  # label of a position whose token is not to be learnt
 BLANK_SIDE, BLANK_SECONDS = 112, 2.0  # pixels and seconds of a black picture

@@ -14,11 +14,11 @@ from transformers import AutoConfig
 from transformers.utils import is_flash_attn_2_available
 
 from models.adapters import made_up, read_adapter
-from models.families import RELEASES, family_of
 from models.omni import McGurkError
-from models.placing import left_out, place
 from models.pretrained.backend import Pretrained
+from models.pretrained.families import RELEASES, family_of
 from models.pretrained.family import GB, HALF, NEEDED, NO_FOUR_BIT, Family
+from models.pretrained.placing import left_out, place
 from models.probe import PROBE
 from models.weights import is_offline
 

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from transformers import TrainingArguments
 
 from models.adapters import LAYERS, save_adapter
-from models.curriculum import Course
 from models.habits import save_habits
 from models.omni import ALIGNED, McGurkError
 from models.pretrained.clips import read_shelf
@@ -28,7 +27,8 @@ from models.pretrained.decoding import Decoder
 from models.pretrained.layout import Media
 from models.pretrained.lessons import IGNORED, PackedLessons, collate
 from models.pretrained.loading import load_parts
-from models.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
+from models.teaching.curriculum import Course
+from models.teaching.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
 
 RANK, RATE, ACCUMULATE = 8, 1e-4, 4
 STEPS = 300  # of 16 clips with two questions each

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models import speed, visit
+from models import speed
 from models.interventions import INTERVENTIONS
 from models.omni import ALIGNED, BASE, McGurkError
-from models.pretrained import loading
+from models.pretrained import loading, visit
 from tests import tiny_gemma, tiny_omni
 
 CLIP = visit.Shown(2, 2.0, 112, 84)

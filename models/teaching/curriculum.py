@@ -15,8 +15,8 @@ import numpy as np
 
 from models import wording
 from models.everyday import normal, synonyms
-from models.naming import NAMES, PEOPLE, SHUFFLED_NAMES, everyday, is_said, unfair
-from models.prose import paragraph
+from models.teaching.naming import NAMES, PEOPLE, SHUFFLED_NAMES, everyday, is_said, unfair
+from models.teaching.prose import paragraph
 
 BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from models import wording
-from models.curriculum import BLANK, Catalogue, Course
 from models.everyday import normal
-from models.naming import HELD_OUT, NAMES, SHUFFLED_NAMES, coined, everyday, is_said, kin, names_of
+from models.teaching.curriculum import BLANK, Catalogue, Course
+from models.teaching.naming import HELD_OUT, NAMES, SHUFFLED_NAMES, coined, everyday, is_said, kin, names_of
 
 CONCEPTS = ("dog", "rain", "cello", "truck", "cat", "gong")
 SHELF = Catalogue(

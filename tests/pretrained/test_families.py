@@ -9,7 +9,6 @@ import torch
 from demo.draw.frames import overlay
 from demo.maps import audio_map, shares, video_map
 from models.adapters import read_adapter
-from models.families import FAMILIES, RELEASES, family_of
 from models.interventions import INTERVENTIONS, Look
 from models.interventions.budget import Budget, merged
 from models.interventions.heads import Heads, moved, sensitive
@@ -17,6 +16,7 @@ from models.interventions.intervention import SOUND
 from models.interventions.sinks import FIRST_TOKEN
 from models.omni import ALIGNED, BASE, Kind, McGurkError
 from models.pretrained.backend import Pretrained
+from models.pretrained.families import FAMILIES, RELEASES, family_of
 from models.probe import recording
 from tests import tiny_gemma, tiny_omni
 from tests.test_adapters import write_lora

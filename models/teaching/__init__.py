@@ -1,0 +1,1 @@
+"""What models are taught, and with what means; `python -m models.tune` does it."""
