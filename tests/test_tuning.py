@@ -20,7 +20,7 @@ from models.pretrained.loading import load
 from models.pretrained.training import prepare
 from models.teaching.curriculum import BLANK, Course
 from tests import tiny_gemma, tiny_omni
-from tests.test_families import NAMES, weights
+from tests.pretrained.test_families import NAMES, weights
 
 CONCEPTS = ("dog", "rain", "cello", "church bell")
 
