@@ -50,8 +50,7 @@ def measure(lab: Lab, session: str, kind: str) -> Iterator[Wait | Grids]:
     if kind not in MODALITIES:
         raise McGurkError(f"There are heads for {', '.join(MODALITIES)}, not for {kind!r}.")
     asked, model = lab.asked_last(session), lab.model()
-    if not model.can_look_inside:
-        raise McGurkError(f"Nobody can reach into {model.name}: choose a model that runs here.")
+    model.require_insides()
     prompt = asked.comparison.question.prompt
 
     def work(stop: Callable[[], bool]) -> Iterator[Grids]:

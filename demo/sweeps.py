@@ -84,8 +84,7 @@ def sweep(lab: Lab, session: str, it: Intervention, axis: str) -> Iterator[Wait 
     question, encoded, model = asked.comparison.question, asked.encoded, lab.model()
     if not question.options:
         raise McGurkError("A curve shows probabilities of options: let them answer from a list.")
-    if not model.can_look_inside:
-        raise McGurkError(f"Nobody can reach into {model.name}: choose a model that runs here.")
+    model.require_insides()
     ways = along(it, axis, model.layers)
     plainly = {adapter: answer.options for adapter, answer in asked.comparison.answers.items()}
 

@@ -212,6 +212,11 @@ class OmniModel(ABC):
     fps: float = FPS  # frames a second that it is used to
     gigabytes: float = 0.0  # of weights, which a GPU has to be given; 0.0: nobody counted them
 
+    def require_insides(self) -> None:
+        """Raise McGurkError for a model that nobody can reach into."""
+        if not self.can_look_inside:
+            raise McGurkError(f"Nobody can reach into {self.name}: choose a model that runs here.")
+
     @property
     def alternatives(self) -> dict[str, str]:
         """What stands in for a missing aligned adapter, and is never called one: {label: system prompt}."""

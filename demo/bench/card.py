@@ -1,6 +1,8 @@
-"""The numbers of a model card: tables of finished runs, kept beside the weights that they were measured with.
+"""The numbers of a model's card: what runs found, kept with the model, and the marked places in a text that show it.
 
-Knows the tables of runs and the marked places in a text that show them. Does not know how anything was asked.
+`<!-- measured: quality, trained -->` to `<!-- end -->` shows one pool of the table that a run called "quality" left,
+`<!-- measured: interventions -->` that of a run of `bench interventions`. Knows the files of runs and those marks. Does
+not know how anything was asked.
 """
 
 from __future__ import annotations
@@ -8,18 +10,26 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from demo.bench import measures, store
+import models
+from demo.bench import curves, interventions, layerwise, measured, measures, methods, store
+from demo.bench.layerwise import Found
 from demo.bench.tables import ASKED_MISSING, OTHER_MISSING
 from models.mini import checkpoint
 from models.omni import ALIGNED, BASE, McGurkError
 
-MEASURED = Path(checkpoint.__file__).parent / "measured"
-ROOT = Path(checkpoint.__file__).parents[2]
-CARDS = (ROOT / "README.md", Path(checkpoint.__file__).parent / "README.md")
-WEIGHTS = "weights.csv"  # which adapters the tables are about: adapter, sha256
-MARK = re.compile(r"<!-- measured: (\w+), ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
+README = Path(models.__path__[0]).parent / "README.md"  # the project's, which shows what was measured of mini
+MINI = "mini"
+WEIGHTS = "weights.csv"  # which adapters the tables of runs are about: adapter, sha256
+MARK = re.compile(r"<!-- measured: (\w+)(?:, ([\w ]+))? -->\n.*?<!-- end -->", re.DOTALL)
+UNMEASURED = (
+    "Not measured with these weights yet: `python -m demo bench interventions --clips FOLDER --out RUN`, then "
+    "`python -m demo bench keep RUN`."
+)
+ASKED = ("model", "split", "seed", "options", "questions", "conditions", "methods")  # settings that say what was asked
 SENSES = ("see", "hear")
 CHANCE, ALONE = "chance", "encoder alone"  # of a run's measures: what stands beside questions that clips were made for
 PLAIN = {  # titles that would be mistaken beside the adapters' names, or leave open what is counted
@@ -29,44 +39,95 @@ PLAIN = {  # titles that would be mistaken beside the adapters' names, or leave 
 }
 
 
-def keep(name: str, run: Path, folder: Path = MEASURED) -> Path:
-    """Keep a finished run's table as the card's `name`, and its answers and what stands beside; refill the cards.
+def keep(run: str | Path, folder: Path | None = None) -> Path:
+    """Keep what a run found where it is shipped with its model (folder: elsewhere), and refill the cards that show it.
 
-    Raises McGurkError if the run is not finished or was not made with the adapters that are there now.
+    A run of `bench interventions` or `bench curves` is kept as far as it got, any other once it is finished, under the
+    name of its folder. Returns the folder that it is kept in.
+    Raises McGurkError for a folder without such a run, or where the adapters are not the ones shipped now.
     """
-    if not name.isidentifier():
-        raise McGurkError(f"{name!r} is no name for a table: use letters, digits and underscores.")
-    if not (Path(run) / "table.csv").is_file():
-        raise McGurkError(f"{run} has no tables yet: let the run finish first.")
-    used = {
-        (adapter, answer["adapter_sha256"])
-        for sample in store.read_samples(Path(run)).values()
-        for adapter, answer in sample.get("answers", {}).items()
-    }
-    present = {(adapter, checkpoint.checksum(adapter)) for adapter in (BASE, ALIGNED)}
-    if used != present:
+    run = Path(run)
+    settings = store.read_config(run).get("settings", {})
+    if "model" not in settings:
+        raise McGurkError(f"There is no run in {str(run)!r}: make one first with `bench --out {run}`.")
+    samples = [sample for sample in store.read_samples(run).values() if "skipped" not in sample]
+    if not samples:
+        raise McGurkError(f"Nothing was measured in {str(run)!r} yet: let it run first.")
+    adapters = _adapters(run, samples, settings["model"])
+    folder = folder or measured.folder_of(settings["model"])
+    about = {"clips": Path(settings["clips"]).name} | {name: settings[name] for name in ASKED if name in settings}
+    about["adapters"] = adapters
+    kind = settings.get("bench")
+    if kind == interventions.BENCH:
+        folder.mkdir(parents=True, exist_ok=True)
+        methods.write(folder, interventions.read(run))
+        store.write_json(folder / measured.ABOUT, about)
+    elif kind == curves.BENCH:
+        layerwise.write(folder, Found.of(samples), about)
+    else:
+        _keep_tables(run, folder, adapters)
+    for card in _cards(folder):
+        store.write_atomically(card, filled(card.read_text(encoding="utf-8"), folder))
+    return folder
+
+
+def _adapters(run: Path, samples: Iterable[dict[str, Any]], model: str) -> dict[str, str]:
+    """Adapter -> sha256 of all that a run was made with. Raises McGurkError if those shipped now are others."""
+    used = {pair for sample in samples for pair in _used(sample)}
+    shipped = {(adapter, checkpoint.checksum(adapter)) for adapter in (BASE, ALIGNED)} if model == MINI else used
+    if used != shipped or len(dict(used)) < len(used):
         raise McGurkError(f"{run} was made with other adapters than the ones shipped now: run it again.")
+    return dict(sorted(used))
+
+
+def _used(sample: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    if "adapters" in sample:  # of curves
+        return sample["adapters"].items()
+    answers = sample.get("answers", {})
+    return [(adapter, answer["adapter_sha256"]) for adapter, answer in answers.get(methods.PLAIN, answers).items()]
+
+
+def _keep_tables(run: Path, folder: Path, adapters: dict[str, str]) -> None:
+    """A finished run's table and answers, what stands beside, and which weights they are about."""
+    name = run.resolve().name
+    if not name.isidentifier():
+        raise McGurkError(f"{name!r} is no name for a table: call the run's folder by letters, digits and underscores.")
+    if not (run / "table.csv").is_file():
+        raise McGurkError(f"{run} has no tables yet: let the run finish first.")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(Path(run) / "table.csv", folder / f"{name}.csv")
-    if (Path(run) / "answers.csv").is_file():
-        shutil.copy(Path(run) / "answers.csv", folder / f"{name}_answers.csv")
-    _keep_beside(Path(run) / "measures.csv", folder / f"{name}.csv")
+    shutil.copy(run / "table.csv", folder / f"{name}.csv")
+    if (run / "answers.csv").is_file():
+        shutil.copy(run / "answers.csv", folder / f"{name}_answers.csv")
+    _keep_beside(run / "measures.csv", folder / f"{name}.csv")
     with open(folder / WEIGHTS, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([("adapter", "sha256"), *sorted(present)])
-    for card in CARDS:
-        card.write_text(filled(card.read_text("utf-8"), folder), "utf-8")
-    return folder / f"{name}.csv"
+        writer.writerows([("adapter", "sha256"), *adapters.items()])
 
 
-def filled(text: str, folder: Path = MEASURED) -> str:
-    """A text whose marked places, `<!-- measured: quality, trained -->` to `<!-- end -->`, show the tables kept."""
+def _cards(folder: Path) -> list[Path]:
+    """The texts that show what is kept in a folder."""
+    found = [folder.parent / "README.md"] + ([README] if folder == measured.folder_of(MINI) else [])
+    return [card for card in found if card.is_file()]
+
+
+def filled(text: str, folder: Path) -> str:
+    """A text whose marked places show what is kept in a folder."""
 
     def shown(mark: re.Match) -> str:
+        head = mark.group(0).partition("\n")[0]
         name, pool = mark.groups()
-        return f"<!-- measured: {name}, {pool} -->\n\n{table(folder / f'{name}.csv', pool)}\n\n<!-- end -->"
+        inner = table(folder / f"{name}.csv", pool) if pool else _methods_table(folder)
+        return f"{head}\n\n{inner}\n\n<!-- end -->"
 
     return MARK.sub(shown, text)
+
+
+def _methods_table(folder: Path) -> str:
+    found, _ = measured.read_folder(folder)
+    if found is None:
+        return UNMEASURED
+    of = f"clips of {found.about.get('clips')}, {found.about.get('split')} split"
+    return f"{found.questions} questions in all, {of}.\n\n{methods.markdown(found.rows)}"
 
 
 def table(path: Path, pool: str) -> str:

@@ -20,7 +20,6 @@ from demo.bench import (
     interventions,
     layerwise,
     load,
-    measured,
     methods,
     pointing,
     report,
@@ -28,21 +27,21 @@ from demo.bench import (
     timing,
 )
 from demo.bench.conditions import CONDITIONS, SETS
-from demo.bench.running import QUESTIONS, Config, run, shard_of
+from demo.bench.running import QUESTIONS, Config, run
+from demo.bench.series import shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"
-INTERVENTIONS, CURVES, ALIKE, KEEP, FINE, CARD = "interventions", "curves", "alike", "keep", "fine", "card"
+INTERVENTIONS, CURVES, ALIKE, KEEP, FINE = "interventions", "curves", "alike", "keep", "fine"
 
-TASKS = "instead of a run: report, pointing, speed, load, fine, interventions, curves, alike, keep RUNS, card NAME RUN"
+TASKS = "instead of a run: report, pointing, speed, load, fine, interventions, curves, alike, keep RUNS"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add `bench` to the commands: `bench` runs, `report RUN...` compares, `pointing` tests the maps, `speed` times,
     `load` sends visitors to a running application, `fine` asks where, when and how many, `interventions` tries every
     method without training, `curves` what is lost layer by layer and head by head, `alike` finds clips that encoders
-    can hardly tell apart, `keep RUN...` ships what interventions and curves found with the model,
-    `card` a run's table with the weights of mini."""
+    can hardly tell apart, `keep RUN...` keeps what runs found with their model and shows it in its card."""
     sets = ", ".join(SETS)
     parser = commands.add_parser(
         "bench",
@@ -90,8 +89,6 @@ def run_bench(given: argparse.Namespace) -> None:
         _run(given)
     elif given.task[0] == REPORT:
         _report(given.task[1:], given.out)
-    elif given.task[0] == CARD:
-        _card(given.task[1:])
     elif given.task == [POINTING]:
         _point(given)
     elif given.task == [SPEED]:
@@ -110,11 +107,8 @@ def run_bench(given: argparse.Namespace) -> None:
     elif given.task[0] == KEEP:
         _keep(given.task[1:])
     else:
-        known = (
-            f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {FINE}, {INTERVENTIONS}, {CURVES}, {ALIKE}, {KEEP} RUN... "
-            f"or {CARD} NAME RUN"
-        )
-        raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known}.")
+        known = f"{REPORT} RUN..., {POINTING}, {SPEED}, {LOAD}, {FINE}, {INTERVENTIONS}, {CURVES}, {ALIKE}"
+        raise McGurkError(f"There is no bench {given.task[0]!r}: give nothing, {known} or {KEEP} RUN...")
 
 
 def _run(given: argparse.Namespace) -> None:
@@ -170,13 +164,6 @@ def _report(runs: list[str], out: str | None) -> None:
         for name, content in report.files(found, configs).items():
             store.write_atomically(folder / name, content)
         print(folder / "report.html", file=sys.stderr)
-
-
-def _card(named: list[str]) -> None:
-    """Keep a run's tables in the card of mini."""
-    if len(named) != 2:
-        raise McGurkError(f"Say what the table is called and whose it is: bench {CARD} NAME RUN.")
-    print(card.keep(named[0], Path(named[1])))
 
 
 def _point(given: argparse.Namespace) -> None:
@@ -261,11 +248,11 @@ def _curve(given: argparse.Namespace) -> None:
 
 
 def _keep(runs: list[str]) -> None:
-    """Ship what runs of interventions and of curves found with their models."""
+    """Keep what runs found with their models, and show it in their cards."""
     if not runs:
         raise McGurkError(f"Name the runs: bench {KEEP} RUN RUN...")
     for run_folder in runs:
-        print(measured.keep(run_folder))
+        print(card.keep(run_folder))
 
 
 def _compare(given: argparse.Namespace) -> None:

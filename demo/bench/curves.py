@@ -10,7 +10,6 @@ values become tables.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from demo import conflicts
-from demo.bench import conflicting, measures, running, store
-from demo.bench.asking import DIGITS, Posed, packed, pose, unasked
+from demo.bench import conflicting, measures, running
+from demo.bench.asking import DIGITS, Posed, packed
 from demo.bench.layerwise import (
     AFTER,
     BEFORE,
@@ -35,15 +34,16 @@ from demo.bench.layerwise import (
     Found,
     write,
 )
+from demo.bench.series import Series
 from demo.questions import PICTURE, SOUND
 from demo.vocabulary import plain
-from models import registry
 from models.interventions import Cut, cut, exit
 from models.interventions.heads import moved
 from models.interventions.intervention import LAST, REMOVED
 from models.interventions.stand_ins import lessened
 from models.omni import Attention, Kind, McGurkError, OmniModel
 
+BENCH = "curves"  # in a run's settings
 CLIPS = 50  # of each question, unless told otherwise
 OPTIONS = 8  # names offered, before "none of the above"
 
@@ -74,43 +74,23 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
     """
     asked = 2 * config.clips_asked, 0, config.seed, config.split
     material, planned = running.plan(running.Config(config.clips, config.out or "", config.model, ("swap",), *asked))
-    shard, shards = config.shard
-    mine = [case for case in planned if case.index % shards == shard - 1]
     out = Path(config.out) if config.out else None
-    with ExitStack() as stack:
-        known: dict[str, dict[str, Any]] = {}
-        if out:
-            with store.locked(out):
-                store.settle_config(out, _settings(config), {"skipped": [list(pair) for pair in material.skipped]})
-            kept = stack.enter_context(store.Store(out, config.shard))
-            known = store.read_samples(out)
-        left = [case for case in mine if case.key not in known]
-        model = model or (registry.load_model(config.model) if left else None)
-        if model is not None and not model.can_look_inside:
-            raise McGurkError(f"Nobody can reach into {model.name}: choose a model that runs here.")
-        if model is not None:
-            material.read_for(model)
-        found, made, lost = Found.of(known.values()), {}, ""
-        yield len(mine) - len(left), len(mine), found
-        for place, case in enumerate(left, 1):
-            try:
-                sample = _measured(model, pose(case, material, OPTIONS, made))
-            except McGurkError as error:
-                sample, lost = unasked(case, str(error)), f"{case.item.id}: {error}"
+    series = Series(material, planned, _settings(config), out, config.shard, OPTIONS, insides=True)
+    found, lost = Found.of(series.known().values()), ""
+    for done, total, sample in series.ask(_measured, model):
+        if sample:
             found.add(sample)
-            if out:
-                kept.append(sample)
-            yield len(mine) - len(left) + place, len(mine), found
+            lost = f"{sample['clip']}: {sample['skipped']}" if "skipped" in sample else lost
+        yield done, total, found
     if not found.values:
         raise McGurkError(f"No clip could be asked about: {lost}")
     if out:
-        with store.locked(out):
-            write(out, Found.of(store.read_samples(out).values()), _settings(config))
+        series.finish(lambda samples, _whole: write(out, Found.of(samples), _settings(config)))
 
 
 def _settings(config: Config) -> dict[str, Any]:
     return {
-        "bench": "curves",
+        "bench": BENCH,
         "model": config.model,
         "clips": str(config.clips),
         "split": config.split,
@@ -119,18 +99,9 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def samples_of(out: str | Path) -> list[dict[str, Any]]:
-    """What a run has measured so far. Raises McGurkError for a folder without one."""
-    folder = Path(out)
-    if store.read_config(folder).get("settings", {}).get("bench") != "curves":
-        raise McGurkError(f"There is no run of curves in {str(out)!r}: make one with `bench curves`.")
-    return list(store.read_samples(folder).values())
-
-
-def _measured(model: OmniModel, posed: Posed) -> dict[str, Any]:
+def _measured(model: OmniModel, posed: Posed, encoded: Any) -> dict[str, Any]:
     """The sample of a clip: values [adapter, way, kind, of, layer, value], heads [adapter, kind, packed, shape]."""
     case, question = posed.case, posed.question
-    encoded = model.encode(posed.stimulus)
     values, plainly = _swept(model, posed, encoded)
     alone = {}
     for name, other in ((PICTURE, SOUND), (SOUND, PICTURE)):
@@ -143,7 +114,7 @@ def _measured(model: OmniModel, posed: Posed) -> dict[str, Any]:
         values.append([adapter, INTERFERENCE, asked, "nats", None, of])
         of = conflicting.disagreement(alone[PICTURE][adapter], alone[SOUND][adapter])
         values.append([adapter, DISAGREEMENT, "", "", None, of])
-    values += _shifted(model, posed)
+    values += _shifted(model, posed, encoded)
     heads = [
         [adapter, kind, packed(grid), list(grid.shape)]
         for kind in (PICTURE, SOUND)
@@ -177,14 +148,14 @@ def _swept(model: OmniModel, posed: Posed, encoded: Any) -> tuple[list[list], di
     return values, plainly
 
 
-def _shifted(model: OmniModel, posed: Posed) -> list[list]:
+def _shifted(model: OmniModel, posed: Posed, encoded: Any) -> list[list]:
     """The attention that one caption gets from the prompt's last position, before the media and after them."""
     claim = conflicts.CAPTION.format(posed.case.claim)
     after = model.encode(replace(posed.stimulus, text=claim, text_position="before"))  # before the question
     found: dict[str, dict[str, np.ndarray]] = {}
-    for place, encoded, system in ((BEFORE, model.encode(posed.stimulus), claim), (AFTER, after, None)):
+    for place, given, system in ((BEFORE, encoded, claim), (AFTER, after, None)):
         how = {"attention": True, "max_new_tokens": 1, "system": system}
-        for adapter, answer in model.answer(encoded, posed.question.prompt, (), **how):
+        for adapter, answer in model.answer(given, posed.question.prompt, (), **how):
             found.setdefault(adapter, {})[place] = _share(answer.attention, claim, system is not None)
     values = []
     for adapter, curves in found.items():

@@ -12,39 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.bench import methods, running, store
-from demo.bench.asking import Posed, pose, read_answer, unasked
-from demo.bench.conditions import chosen
+from demo.bench import methods, running
+from demo.bench.asking import Posed, read_answer
 from demo.bench.methods import PLAIN
-from demo.bench.running import plan
+from demo.bench.series import Series, samples_of
 from demo.questions import PICTURE, SOUND
-from models import registry
 from models.interventions import INTERVENTIONS
 from models.omni import McGurkError, OmniModel
 
+BENCH = "interventions"  # in a run's settings
 DEFAULT = ("aligned", "swap", "caption", "long", "no_picture", "no_sound")
 QUESTIONS = 100  # a condition, unless told otherwise
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(running.Config):
     """Everything a run depends on. Checked when it is made (McGurkError)."""
 
-    clips: str
-    out: str
-    model: str = "mini"
     conditions: tuple[str, ...] = DEFAULT
     questions: int = QUESTIONS
-    seed: int = 0
-    split: str = "val"
-    options: int = 8
+    held_out_questions: int | None = 0
     methods: tuple[str, ...] = tuple(INTERVENTIONS)
-    shard: tuple[int, int] = (1, 1)  # process i of n, from 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "conditions", chosen(self.conditions))
-        if self.questions < 1:
-            raise McGurkError("Ask at least one question a condition.")
+        super().__post_init__()
         if unknown := [name for name in self.methods if name not in INTERVENTIONS]:
             raise McGurkError(f"There is no intervention {unknown[0]!r}: choose {', '.join(INTERVENTIONS)}.")
 
@@ -55,44 +46,16 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
     The tables are written at the end, over what all shards have done so far; the last to finish writes all.
     Raises McGurkError if the folder holds another run, or nothing can be asked.
     """
-    out, (shard, shards) = Path(config.out), config.shard
-    material, planned = plan(
-        running.Config(
-            config.clips, config.out, config.model, config.conditions, config.questions, 0, config.seed, config.split,
-            config.options,
-        )
-    )  # fmt: skip
+    material, planned = running.plan(config)
     planned = [case for case in planned if case.ask in ("see", "hear")]
-    mine = [case for case in planned if case.index % shards == shard - 1]
-    with store.locked(out):
-        store.settle_config(out, _settings(config), {"skipped": [list(pair) for pair in material.skipped]})
-    with store.Store(out, config.shard) as kept:
-        known = store.read_samples(out)
-        left = [case for case in mine if case.key not in known]
-        yield len(mine) - len(left), len(mine), None
-        model = model or (registry.load_model(config.model) if left else None)
-        if model is not None:
-            material.read_for(model)
-        made, last = {}, (None, None)
-        for place, case in enumerate(left, 1):
-            try:
-                posed = pose(case, material, config.options, made)
-                last = last if last[0] is posed.stimulus else (posed.stimulus, model.encode(posed.stimulus))
-                sample = _ask(posed, last[1], model, config.methods)
-            except McGurkError as error:
-                sample = unasked(case, str(error))
-            kept.append(sample)
-            yield len(mine) - len(left) + place, len(mine), sample
-    with store.locked(out):
-        samples = store.read_samples(out)
-        if all(case.key in samples for case in planned):
-            store.merge(out, samples, samples)
-        methods.write(out, methods.table(list(samples.values())))
+    series = Series(material, planned, _settings(config), Path(config.out), config.shard, config.options)
+    yield from series.ask(lambda *given: _ask(*given, config.methods), model)
+    series.finish(lambda samples, _whole: methods.write(series.out, methods.table(samples)))
 
 
 def _settings(config: Config) -> dict[str, Any]:
     return {
-        "bench": "interventions",
+        "bench": BENCH,
         "model": config.model,
         "clips": str(config.clips),
         "split": config.split,
@@ -104,7 +67,7 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _ask(posed: Posed, encoded: Any, model: OmniModel, tried: Sequence[str]) -> dict[str, Any]:
+def _ask(model: OmniModel, posed: Posed, encoded: Any, tried: Sequence[str]) -> dict[str, Any]:
     case, question = posed.case, posed.question
     ways = {PLAIN: None}
     ways |= {id: INTERVENTIONS[id].usual(PICTURE if case.ask == "see" else SOUND, model.layers) for id in tried}
@@ -124,15 +87,6 @@ def _ask(posed: Posed, encoded: Any, model: OmniModel, tried: Sequence[str]) -> 
             "other": case.other.id if case.other else None, "truth": posed.truth, "answers": answers}  # fmt: skip
 
 
-def samples_of(out: str | Path) -> list[dict[str, Any]]:
-    """What a run has asked so far, in order. Raises McGurkError for a folder without one."""
-    folder = Path(out)
-    if store.read_config(folder).get("settings", {}).get("bench") != "interventions":
-        raise McGurkError(f"There is no run of interventions in {str(out)!r}: make one with `bench interventions`.")
-    found = store.read_samples(folder)
-    return [found[key] for key in sorted(found)]
-
-
 def read(out: str | Path) -> list[methods.Row]:
     """The table of a run as far as it got. Raises McGurkError for a folder without one."""
-    return methods.table(samples_of(out))
+    return methods.table(samples_of(out, BENCH))

@@ -14,6 +14,7 @@ from typing import Any
 
 from demo.bench import curves, interventions, measured, methods
 from demo.bench.layerwise import Found, Grid, Point
+from demo.bench.series import samples_of
 from demo.bench.sittings import Run, Sittings
 from demo.bench.view import gallery_folder, registered
 from models.interventions import INTERVENTIONS
@@ -101,7 +102,7 @@ class Trials(Sittings):
             yield _drawn(done, total, found)
 
     def _rows(self, folder: Path) -> tuple[methods.Row, ...]:
-        samples = [sample for sample in interventions.samples_of(folder) if "skipped" not in sample]
+        samples = [sample for sample in samples_of(folder, interventions.BENCH) if "skipped" not in sample]
         return tuple(methods.table(samples)) if samples else ()
 
 

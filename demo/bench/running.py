@@ -1,25 +1,25 @@
-"""Runs the bench: plans, asks what is still open, keeps every sample, writes the tables; a page can watch and stop it.
+"""Runs the bench: plans, has every question asked, writes the tables; a page can watch and stop it.
 
-Knows the order of things. Does not know formulas, pages or how a model works.
+Knows the order of things. Does not know formulas, pages, how a model works, or how a run goes on (series).
 """
 
 from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.bench import report, store
-from demo.bench.asking import ask, pose, unasked
+from demo.bench import report
+from demo.bench.asking import Posed, ask
 from demo.bench.benchmarks import AVHBench, is_benchmark, open_benchmark
 from demo.bench.conditions import SETS, chosen
 from demo.bench.material import Material, open_material
 from demo.bench.own import OwnClips, is_own
 from demo.bench.sampling import Case, cases
+from demo.bench.series import Series
 from models import registry
 from models.omni import McGurkError, OmniModel
 
@@ -116,121 +116,36 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[Progress]:
     one, else the one that config names is loaded when there is something to ask.
     Raises McGurkError if the folder holds another run, nothing can be asked, or the disk is full.
     """
-    out = Path(config.out)
     material, planned = plan(config)
-    try:
-        with store.locked(out):
-            store.settle_config(out, _settings(config), _about(material))
-        yield from _ask_all(config, material, planned, model)
-        with store.locked(out):
-            yield _finish(out, material, planned)
-    except OSError as error:
-        raise McGurkError(
-            f"{config.out} can't be written to ({error.strerror or error}): make room and run again, "
-            "what is done is kept."
-        ) from error
+    series = Series(
+        material, planned, _settings(config), Path(config.out), config.shard, config.options,
+        config.options_from == LABELS, about=_about(material),
+    )  # fmt: skip
+
+    def measure(model: OmniModel, posed: Posed, encoded: Any) -> dict[str, Any]:
+        attention = config.attention and model.can_look_inside
+        return ask(posed, encoded, model, model.adapters, attention=attention, classes=material.classes)
+
+    skipped = tuple(material.skipped)
+    for done, total, sample in series.ask(measure, model):
+        if sample and "skipped" in sample and (found := (sample["clip"], sample["skipped"])) not in skipped:
+            skipped = (*skipped, found)
+        timing = dict(series.timing)
+        yield Progress(done, total, sample, sum(timing.values()), series.asked, skipped, None, timing)
+    yield series.finish(lambda samples, whole: _finished(series, samples, whole))
 
 
-def _ask_all(config: Config, material: Material, planned: list[Case], model: OmniModel | None) -> Iterator[Progress]:
-    out, (shard, shards) = Path(config.out), config.shard
-    mine = [case for case in planned if case.index % shards == shard - 1]
-    with store.Store(out, config.shard) as kept:
-        known = store.read_samples(out)
-        open_cases = [case for case in mine if case.key not in known]
-        done, skipped = len(mine) - len(open_cases), tuple(material.skipped)
-        yield Progress(done, len(mine), skipped=skipped)
-        if not open_cases:
-            return
-        if model is None:
-            _take_own_gpu()
-            model = registry.load_model(config.model)
-        material.read_for(model)
-        bench = _Bench(config, material, model)
-        for asked, case in enumerate(open_cases, 1):
-            sample = bench.sample(case)
-            kept.append(sample)
-            if "skipped" in sample and (found := (sample["clip"], sample["skipped"])) not in skipped:
-                skipped = (*skipped, found)
-            yield Progress(
-                done + asked, len(mine), sample, sum(bench.timing.values()), asked, skipped, None, dict(bench.timing)
-            )
-
-
-class _Bench:
-    """Asks case after case; keeps the last stimulus and its encoding, which the next case often shares."""
-
-    def __init__(self, config: Config, material: Material, model: OmniModel):
-        self.config, self.material, self.model = config, material, model
-        self.timing = {"reading": 0.0, "encoding": 0.0, "answering": 0.0}
-        self._stimuli: dict[tuple, Any] = {}
-        self._encoded: tuple[Any, Any] = (None, None)
-
-    def sample(self, case: Case) -> dict[str, Any]:
-        """The sample of a case, or why it could not be asked."""
-        started = time.perf_counter()
-        try:
-            labels_only = self.config.options_from == LABELS
-            posed = pose(case, self.material, self.config.options, self._stimuli, labels_only)
-            read = time.perf_counter()
-            if self._encoded[0] is not posed.stimulus:
-                self._encoded = (posed.stimulus, self.model.encode(posed.stimulus))
-            encoded = time.perf_counter()
-            sample = ask(
-                posed,
-                self._encoded[1],
-                self.model,
-                self.model.adapters,
-                attention=self.config.attention and self.model.can_look_inside,
-                classes=self.material.classes,
-            )
-        except McGurkError as error:
-            return unasked(case, str(error))
-        ended = time.perf_counter()
-        for name, seconds in zip(self.timing, (read - started, encoded - read, ended - encoded), strict=True):
-            self.timing[name] += seconds
-        return sample
-
-
-def _finish(out: Path, material: Material, planned: list[Case]) -> Progress:
-    """Merge the shards and write the tables if nothing is missing in any of them."""
-    samples = store.read_samples(out)
-    keys = [case.key for case in planned]
-    done = sum(key in samples for key in keys)
-    if done < len(keys):
-        return Progress(done, len(keys), skipped=tuple(material.skipped))
-    store.merge(out, dict.fromkeys([*keys, *samples]), samples)
-    ordered = [samples[key] for key in keys]
-    bad = {(sample["clip"], sample["skipped"]): None for sample in ordered if "skipped" in sample}
-    if len([sample for sample in ordered if "skipped" not in sample]) == 0:
+def _finished(series: Series, samples: list[dict[str, Any]], whole: bool) -> Progress:
+    """Write the tables if nothing is missing in any shard."""
+    skipped, total = tuple(series.material.skipped), len(series.planned)
+    if not whole:
+        return Progress(len(samples), total, skipped=skipped)
+    bad = {(sample["clip"], sample["skipped"]): None for sample in samples if "skipped" in sample}
+    if all("skipped" in sample for sample in samples):
         reasons = "; ".join(f"{clip}: {reason}" for clip, reason in list(bad)[:3])
         raise McGurkError(f"Nothing was left to ask, every clip was skipped: {reasons}")
-    skipped = (*material.skipped, *bad)
-    tables = report.write(out, ordered, skipped)
-    return Progress(done, len(keys), skipped=skipped, tables=tables)
-
-
-def shard_of(text: str = "") -> tuple[int, int]:
-    """(i, n) of "i/n"; without it what `accelerate launch` says (RANK, WORLD_SIZE), else (1, 1). Raises McGurkError."""
-    if text:
-        place, _, count = text.partition("/")
-        if not (place.isdecimal() and count.isdecimal() and 1 <= int(place) <= int(count)):
-            raise McGurkError(f"The shard {text!r} must be written i/n with i from 1 to n, such as 1/2.")
-        return int(place), int(count)
-    try:
-        rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    except ValueError:
-        return 1, 1
-    return (rank + 1, count) if 0 <= rank < count else (1, 1)
-
-
-def _take_own_gpu() -> None:
-    """Under a launcher, each process on a machine works on a GPU of its own."""
-    rank = os.environ.get("LOCAL_RANK", "")
-    if rank.isdecimal():
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(rank) % torch.cuda.device_count())
+    skipped = (*skipped, *bad)
+    return Progress(total, total, skipped=skipped, tables=report.write(series.out, samples, skipped))
 
 
 def _settings(config: Config) -> dict[str, Any]:
@@ -251,6 +166,5 @@ def _settings(config: Config) -> dict[str, Any]:
 def _about(material: Material) -> dict[str, Any]:
     return {
         "labels": list(material.labels),
-        "skipped": [list(pair) for pair in material.skipped],
         "machine": {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()},
     }

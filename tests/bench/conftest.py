@@ -8,7 +8,9 @@ import pytest
 import soundfile
 from PIL import Image
 
+from demo.bench import curves
 from demo.bench.running import Config
+from models.omni import ALIGNED, BASE
 
 LABELS = ("dog", "cello", "rain", "car", "flute", "church_bell")
 HEADER = "path,concept,kind,group,split,source,licence,origin"
@@ -45,3 +47,10 @@ def config(labelled, tmp_path) -> Callable[..., Config]:
         return Config(**given)
 
     return make
+
+
+@pytest.fixture
+def heads(monkeypatch):
+    """Heads that move by 1 before tuning and by layer + 1 after it."""
+    grid = np.repeat(np.arange(1.0, 7.0)[:, None], 3, 1)
+    monkeypatch.setattr(curves, "moved", lambda model, *_: {BASE: np.ones_like(grid), ALIGNED: grid})

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from demo.bench import store
-from demo.bench.running import Config, plan, run, shard_of
+from demo.bench.running import Config, plan, run
+from demo.bench.series import shard_of
 from models.fake import FakeModel
 from models.omni import McGurkError
 from tests.serving import stand_in_gallery
