@@ -16,7 +16,7 @@ SPACE_PYTHON ?= python3.12
 # licences under which everything that is installed may be used and passed on; another one fails the audit
 LICENCES := Apache;MIT;BSD;ISC;Python Software Foundation;PSF;Mozilla Public License;MPL;HPND;Unlicense;Zlib;CC0;0BSD
 # tests that go through the whole application with the fake model: what an upgrade breaks first
-SMOKE := tests/test_doors.py tests/test_callers.py tests/test_api.py tests/test_session.py tests/test_files.py
+SMOKE := tests/test_doors.py tests/test_callers.py tests/test_api.py tests/test_session.py tests/visitors/test_files.py
 
 .PHONY: demo test weights lint audit upgrade-check space clean
 

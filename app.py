@@ -13,16 +13,16 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 from starlette.middleware import Middleware
 
 from demo.clips import GALLERY, MAX_BYTES
-from demo.files import begin
-from demo.memory import few_arenas
 from demo.pages.doors import Doors
 from demo.pages.look import look
 from demo.pages.site import PAGES, build
+from demo.visitors.files import begin
+from demo.visitors.memory import few_arenas
 from models.omni import OmniModel
 from models.zerogpu import declare
 
 PORT = 7860
-THREADS = 100  # requests in hand at a time, most of which wait: see demo.turns.MOST and demo.pages.site.WAITING
+THREADS = 100  # requests in hand at a time, most of which wait: see turns.MOST and site.WAITING
 
 
 def load(name: str) -> Future:

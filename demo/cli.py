@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from demo import conflicts, labelling, perception, questions, space_check, steering, tellings
+from demo import conflicts, labelling, perception, questions, space_check
 from demo.bench import commands as bench
 from demo.clips import Clip, gallery, rate, read_clip
 from demo.compare import Comparison, compare, to_json
 from demo.conflicts import Conflict
-from demo.player import compose
+from demo.media.player import compose
+from demo.probing import steering, tellings
 from demo.questions import Question
 from demo.sentences import shortened
 from models import registry

@@ -16,7 +16,7 @@ from PIL import Image
 from demo import maps
 from demo.draw import charts, film, frames, sound, words
 from demo.session import Asked
-from demo.state import ALL_HEADS, LAST_LAYERS
+from demo.visitors.state import ALL_HEADS, LAST_LAYERS
 from models.interventions.intervention import KIND_OF, MODALITIES
 from models.omni import ALIGNED, BASE, Attention, Kind, McGurkError, OmniModel, TokenMap, without_generated
 

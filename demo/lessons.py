@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
-from demo.state import State, from_query
+from demo.visitors.state import State, from_query
 from models.omni import McGurkError
 
 LESSONS = Path(__file__).parents[1] / "assets" / "lessons" / "lessons.csv"

@@ -15,23 +15,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from demo import bundle, conflicts, maps, perception, player, questions
+from demo import conflicts, maps, perception, questions
 from demo.clips import Clip, gallery, gallery_clip, rate
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
-from demo.files import Files, linked
-from demo.invitations import Invitations
-from demo.library import Library
-from demo.memory import Kept, trim
+from demo.media import player
 from demo.questions import Question
-from demo.sameness import digest, key_of
-from demo.shelf import Shelves, Source
-from demo.state import State, from_query, has_own
-from demo.turns import Turns, Wait
+from demo.visitors import bundle
+from demo.visitors.files import Files, linked
+from demo.visitors.invitations import Invitations
+from demo.visitors.library import Library
+from demo.visitors.memory import Kept, trim
+from demo.visitors.sameness import digest, key_of
+from demo.visitors.shelf import Shelves, Source
+from demo.visitors.state import State, from_query, has_own
+from demo.visitors.turns import Turns, Wait
 from models.interventions import Intervention
 from models.omni import Attention, McGurkError, OmniModel, Stimulus, never, unless
 
-# bytes kept: a situation holds its clip's frames, see demo.library; both answers with their attention are 1 to 6 MB
+# bytes kept: a situation holds its clip's frames, see library.py; both answers with their attention are 1 to 6 MB
 SITUATIONS, SESSIONS, ANSWERS = 160_000_000, 160_000_000, 160_000_000
 OPTIONS = 8  # names to choose from, before "none of the above"
 EVERYBODY = ""  # the session whose films all others link to
@@ -78,9 +80,9 @@ class Asked:
     wait: Wait | None = None  # what comes first, while others have their turn
     recalled: bool = False  # whether the same had been answered before
     changed: tuple[Intervention, Comparison] | None = None  # the last intervention, and the answers under it
-    heads: dict[str, Any] = field(default_factory=dict)  # modality -> what demo.heads found
-    lens: Any = None  # what the tokens say, see demo.lens
-    curve: Any = None  # the last one that was drawn, see demo.sweeps
+    heads: dict[str, Any] = field(default_factory=dict)  # modality -> what demo.probing.heads found
+    lens: Any = None  # what the tokens say, see demo.probing.lens
+    curve: Any = None  # the last one that was drawn, see demo.probing.sweeps
 
     @property
     def complete(self) -> bool:
@@ -288,7 +290,7 @@ class Lab:
             yield asked
 
     def run(self, session: str, work: Callable[[Callable[[], bool]], Any], key: Any = None) -> Iterator[Any]:
-        """Do work with the model when it is the session's turn, see demo.turns.Turns.take; yields Waits and results."""
+        """Do work with the model when it is the session's turn, see Turns.take; yields Waits and results."""
         caller = self._caller(session)
         yield from self.turns.take(caller.visitor, work, key=key, gone=caller.gone)
 

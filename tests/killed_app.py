@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from demo import bundle, clips, files
-from demo.bench.visiting import Front, Visitor
+from demo import clips
+from demo.bench.runs.visiting import Front, Visitor
+from demo.visitors import bundle, files
 from tests.serving import NAMES, stand_in_gallery
 
 ENDING = 30.0  # s in which processes that a killed application had started must have ended

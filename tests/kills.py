@@ -101,7 +101,7 @@ def end_set_up(folder: Path) -> object:
 
 
 def bench(folder: Path, rounds: int) -> None:
-    from demo.bench.running import run
+    from demo.bench.runs.running import run
     from models.fake import FakeModel
 
     for progress in run(_bench_config(folder, rounds), FakeModel(0.02)):
@@ -112,7 +112,7 @@ def bench(folder: Path, rounds: int) -> None:
 
 
 def _bench_config(folder: Path, rounds: int):
-    from demo.bench.running import Config
+    from demo.bench.runs.running import Config
     from tests.serving import stand_in_gallery
 
     clips = folder.parent / "gallery"  # one for all folders: links to clips stand in the tables
@@ -124,8 +124,8 @@ def _bench_config(folder: Path, rounds: int):
 
 
 def check_bench(folder: Path, lines: list[str], rounds: int) -> None:
-    from demo.bench import store
-    from demo.bench.running import plan
+    from demo.bench.runs import store
+    from demo.bench.runs.running import plan
 
     samples = store.read_samples(folder / "run")
     planned = {case.key for case in plan(_bench_config(folder, rounds))[1]}
@@ -140,7 +140,7 @@ def check_bench(folder: Path, lines: list[str], rounds: int) -> None:
 
 
 def end_bench(folder: Path) -> object:
-    from demo.bench import store
+    from demo.bench.runs import store
 
     timeless = [
         {k: v for k, v in sample.items() if k in ("key", "clip", "truth", "question", "options")}

@@ -6,12 +6,13 @@ from html import escape, unescape
 
 import pytest
 
-from demo import inside, regions, workshop
+from demo import inside
 from demo.conflicts import Conflict
 from demo.inside import View
 from demo.pages import inside_markup, workshop_markup
+from demo.probing import regions, workshop
 from demo.session import Lab
-from demo.state import State
+from demo.visitors.state import State
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, Kind
 

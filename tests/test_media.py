@@ -15,7 +15,7 @@ from demo import media
 from demo.clips import read_clip
 from demo.conflicts import Conflict, apply
 from demo.media import ffmpeg, hdr, limits
-from demo.player import compose, write_heard
+from demo.media.player import compose, write_heard
 from models.omni import SAMPLE_RATE, McGurkError
 from tests.test_clips import peak_frequency
 
@@ -209,7 +209,7 @@ def test_a_photograph_of_tiles_is_whole():
 
 
 def test_the_bench_sees_photographs_as_the_page_does():
-    from demo.bench.material import MAX_SIDE, _photograph
+    from demo.bench.cases.material import MAX_SIDE, _photograph
 
     for name in ("sideways.jpg", "sixteen_bits.png", "alpha.png", "tiles.heic"):
         seen = _photograph(FOLDER / name)

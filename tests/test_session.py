@@ -11,11 +11,11 @@ import soundfile
 from demo import inside, maps
 from demo.conflicts import Conflict
 from demo.inside import View
-from demo.memory import Kept, size_of
 from demo.pages import answers, cards
 from demo.session import EVERYBODY, Lab, digest
-from demo.shelf import Source
-from demo.state import OWN, State, from_query
+from demo.visitors.memory import Kept, size_of
+from demo.visitors.shelf import Source
+from demo.visitors.state import OWN, State, from_query
 from models.fake import FakeModel
 from models.omni import ALIGNED, BASE, SAMPLE_RATE, Answer, McGurkError, Stimulus
 

@@ -13,22 +13,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from demo.bench import (
-    alike,
-    card,
-    curves,
-    interventions,
-    layerwise,
-    load,
-    methods,
-    pointing,
-    report,
-    store,
-    timing,
-)
-from demo.bench.conditions import CONDITIONS, SETS
-from demo.bench.running import QUESTIONS, Config, run
-from demo.bench.series import shard_of
+from demo.bench.cases.conditions import CONDITIONS, SETS
+from demo.bench.results import card, layerwise, methods, report
+from demo.bench.runs import alike, curves, interventions, load, pointing, store, timing
+from demo.bench.runs.running import QUESTIONS, Config, run
+from demo.bench.runs.series import shard_of
 from models.omni import McGurkError
 
 REPORT, POINTING, SPEED, LOAD = "report", "pointing", "speed", "load"

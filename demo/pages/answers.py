@@ -10,9 +10,9 @@ from html import escape
 from itertools import count
 
 from demo.compare import UNTOLD, Comparison
-from demo.heeding import heeded
+from demo.probing.heeding import heeded
 from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
-from demo.turns import Full, Wait
+from demo.visitors.turns import Full, Wait
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
 
 _REFUSALS = count(1)  # two refusals in the same words are two: a page shows nothing new for the same markup

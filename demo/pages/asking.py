@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from demo.pages import answers
-from demo.turns import Wait
+from demo.visitors.turns import Wait
 from models.omni import McGurkError
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from demo.bench import page as figures
-from demo.bench.view import (
+from demo.bench.results import page as figures
+from demo.bench.results.view import (
     FILES,
     MOST_QUESTIONS,
     OFFERED,

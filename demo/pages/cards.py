@@ -13,7 +13,7 @@ import gradio as gr
 from demo import conflicts, questions
 from demo.clips import gallery
 from demo.conflicts import Conflict
-from demo.state import State
+from demo.visitors.state import State
 from demo.vocabulary import VOCABULARY
 
 PICTURES = [("as it is", "own"), ("frozen", "freeze"), ("black", "black"), ("noise", "noise"), ("removed", "remove")]

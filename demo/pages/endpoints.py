@@ -10,15 +10,17 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo import exports, inside, perception, sweeps, workshop
+from demo import inside, perception
 from demo.compare import to_json
 from demo.conflicts import Conflict
 from demo.inside import View
 from demo.pages import returned
+from demo.probing import sweeps, workshop
 from demo.sentences import shortened
 from demo.session import Lab
-from demo.shelf import Source, checked_label
-from demo.state import ALL_HEADS, LAST_LAYERS, OWN, State
+from demo.visitors import exports
+from demo.visitors.shelf import Source, checked_label
+from demo.visitors.state import ALL_HEADS, LAST_LAYERS, OWN, State
 from models.omni import McGurkError
 
 API = "api"  # the session folder of calls that have no session

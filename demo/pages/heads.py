@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from demo import heads
-from demo.heads import Grids
 from demo.pages import answers, asking
+from demo.probing import heads
+from demo.probing.heads import Grids
 from demo.session import Lab
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}

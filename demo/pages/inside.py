@@ -17,7 +17,7 @@ from demo.pages.heads import Heads
 from demo.pages.lens import LensTab
 from demo.pages.workshop import TAB, Workshop
 from demo.session import Lab
-from demo.state import ALL_HEADS, LAST_LAYERS
+from demo.visitors.state import ALL_HEADS, LAST_LAYERS
 
 VIEWS = [
     ("this question", "raw"),

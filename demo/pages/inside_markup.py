@@ -1,7 +1,7 @@
 """Drawings of "Look inside" as HTML: frames, sound, words, the tokens of an answer, and what is picked in them.
 
 Knows markup; every text goes through html.escape. Does not know components, or how attention is computed or drawn.
-What can be picked holds its part of a pick (demo.regions) as data-pick; `mark` says of which prompt.
+What can be picked holds its part of a pick (demo.probing.regions) as data-pick; `mark` says of which prompt.
 """
 
 from __future__ import annotations

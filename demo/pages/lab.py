@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 
-from demo import exports, regions, steering
 from demo import inside as insides
 from demo.inside import View
 from demo.maps import RAW
@@ -21,12 +20,14 @@ from demo.pages.inside import Inside
 from demo.pages.markup import toast, warn
 from demo.pages.shelf import ShelfDrawer
 from demo.pages.workshop import TAB
+from demo.probing import regions, steering
 from demo.session import Asked, Lab
-from demo.state import State, to_query
-from demo.turns import Full
+from demo.visitors import exports
+from demo.visitors.state import State, to_query
+from demo.visitors.turns import Full
 from models.omni import BASE, McGurkError
 
-MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": None}  # who waits for the model has a place in demo.turns
+MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": None}  # who waits for the model has a place in Turns
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LOADING = "The model is loading. The first answer follows by itself."
 ANSWERING = "The base model is answering.", "The tuned model is answering."

@@ -11,10 +11,10 @@ from typing import Any
 
 import gradio as gr
 
-from demo import lens
 from demo.draw import charts
-from demo.lens import Lens
 from demo.pages import answers, asking
+from demo.probing import lens
+from demo.probing.lens import Lens
 from demo.session import Lab
 from models.omni import Kind
 

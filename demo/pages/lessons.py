@@ -6,12 +6,12 @@ from html import escape
 
 import gradio as gr
 
-from demo import tellings
 from demo.clips import GalleryClip, gallery
 from demo.lessons import Lesson, lessons
 from demo.pages.markup import data_uri
+from demo.probing import tellings
 from demo.questions import question
-from demo.state import State
+from demo.visitors.state import State
 
 INTRODUCTION = """
 # Lessons

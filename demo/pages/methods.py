@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.bench.live import FEW, LAYERS, METHODS, MOST, Standing, Trials, Wanted
+from demo.bench.runs.live import FEW, LAYERS, METHODS, MOST, Standing, Trials, Wanted
 from demo.pages import methods_markup as markup
 from demo.pages.answers import status
 from demo.pages.markup import warn

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from demo.bench import layerwise, methods, svg
-from demo.bench.layerwise import AFTER, BEFORE, CHANGE, CUT, EXIT, HEARD, NOTHING, SEEN, SHARE, Grid, Point
-from demo.bench.measured import Curves, Measured
-from demo.bench.methods import PLAIN, Row, Verdict
+from demo.bench.results import layerwise, methods, svg
+from demo.bench.results.layerwise import AFTER, BEFORE, CHANGE, CUT, EXIT, HEARD, NOTHING, SEEN, SHARE, Grid, Point
+from demo.bench.results.measured import Curves, Measured
+from demo.bench.results.methods import PLAIN, Row, Verdict
 from demo.draw.colours import NEUTRAL, SIGHT, SOUND, TEXT
 from demo.questions import PICTURE
 from models.interventions import INTERVENTIONS

@@ -7,7 +7,8 @@ from typing import Any, Literal, TypedDict
 
 import gradio as gr
 
-from demo import conflicts, questions, state
+from demo import conflicts, questions
+from demo.visitors import state
 
 Sound = Literal[conflicts.SOUNDS]
 Picture = Literal[conflicts.PICTURES]

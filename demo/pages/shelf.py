@@ -12,15 +12,16 @@ from typing import Any
 
 import gradio as gr
 
-from demo import bundle, perception
-from demo.bundle import Bundle
+from demo import perception
 from demo.clips import NOTHING
 from demo.pages import cards, shelf_markup
 from demo.pages.cards import Cards
 from demo.pages.markup import warn
 from demo.session import Lab
-from demo.shelf import COUNTED, MAX_CLIPS, SENSES, SLACK, OwnClip
-from demo.state import State
+from demo.visitors import bundle
+from demo.visitors.bundle import Bundle
+from demo.visitors.shelf import COUNTED, MAX_CLIPS, SENSES, SLACK, OwnClip
+from demo.visitors.state import State
 from models.omni import McGurkError
 
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}

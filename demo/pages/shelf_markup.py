@@ -12,9 +12,9 @@ from urllib.parse import urlencode, urlsplit
 import segno
 
 from demo.draw import strip
-from demo.invitations import SECONDS
 from demo.pages.markup import data_uri
-from demo.shelf import COUNTED, SLACK, OwnClip
+from demo.visitors.invitations import SECONDS
+from demo.visitors.shelf import COUNTED, SLACK, OwnClip
 
 SOUND_COLOUR = "%23e69f00"
 MAX_ADDRESS = 300  # characters of the page's own address

@@ -25,7 +25,7 @@ SWEEP, KEEP = 900, 4 * 3600  # s: how often Gradio's files are looked through, a
 TIDY = 15.0  # s between two looks for files that have come to their end and memory to give back
 CLOSED = 60.0  # s that a closed page is kept in case it comes back
 PAGES = 200  # whose components are kept at most: of callers that never say goodbye, too
-WAITING = 100  # requests beyond those that have a thread, see app.py; whose turn it is, demo.turns decides
+WAITING = 100  # requests beyond those that have a thread, see app.py; whose turn it is, demo.visitors.turns decides
 
 
 def build(model: OmniModel | Future) -> gr.Blocks:

@@ -1,7 +1,7 @@
 """The tab "What if it couldn't look there?": choose what is done to the models, set it, and see both answers again.
 
 Knows components and events. Does not know what an intervention does or how a model is asked under it. The chosen one
-is held as a word (demo.steering) in a hidden field, which the form, the grid of heads and links write into.
+is held as a word (demo.probing.steering) in a hidden field, which the form, the grid of heads and links write into.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any
 
 import gradio as gr
 
-from demo import inside, regions, steering, sweeps, workshop
+from demo import inside
 from demo.draw import charts
 from demo.pages import answers, asking, workshop_markup
 from demo.pages.markup import warn
+from demo.probing import regions, steering, sweeps, workshop
+from demo.probing.sweeps import Curve
 from demo.session import Asked, Lab
-from demo.sweeps import Curve
-from demo.turns import Wait
+from demo.visitors.turns import Wait
 from models.interventions import INTERVENTIONS, Intervention
 from models.omni import McGurkError
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from demo import steering, tellings
 from demo.pages import answers
+from demo.probing import steering, tellings
+from demo.probing.workshop import cost, notes, region
 from demo.session import Asked
-from demo.workshop import cost, notes, region
 from models.interventions import Control, Intervention
 
 MAIN = {  # the controls of a method that are seen at once, in this order; the others are folded

@@ -8,14 +8,14 @@ How a page uses them:
   neutral value where there is one.
 - `make(id, values)` gives the frozen value, lists for tuples, or raises McGurkError in one sentence; `to_values(it)`
   is the way back, for links and JSON. An intervention is False where it changes nothing; `says()` tells its values.
-- `model.answer(encoded, question, options, steering=it)`, or `demo.workshop.steer(lab, session, it)`, asks so. The
-  receipt's `intervention` then holds id, what, layers, rows ("all": prefill and answer; "last": from the prompt's last
-  position on), extra passes and notes. Nothing to work on, or a model that can't, is a McGurkError.
+- `model.answer(encoded, question, options, steering=it)` asks so. The receipt's `intervention` then holds id, what,
+  layers, rows ("all": prefill and answer; "last": from the prompt's last position on), extra passes and notes.
+  Nothing to work on, or a model that can't, is a McGurkError.
 - `model.sweep(encoded, question, options, [it, ...])` yields (adapter, place, {option: probability}) as they are ready:
   close it to stop. `cut.along(Cut(...), layers)` and `exit.along(kind, layers)` list what a curve over layers needs;
   `dataclasses.replace(it, gain=...)` what one over a strength needs.
 - `cut.patch`, `cut.stretch`, `cut.words` and `cut.between` turn a click into the positions of `Cut(source="region",
-  region=...)`, given the TokenMap of an answer's attention; `demo.regions` reads picks and says positions in words.
+  region=...)`, given the TokenMap of an answer's attention.
 - `heads.moved(model, encoded, question, kind)` gives the grid of heads, {adapter: layers x heads}: how far each head's
   output moves without the modality; `Heads(kind, strength, chosen=((layer, head), ...))` turns those up, or cuts them.
 - `usual(asked, layers)`: what one would try for a question about the "picture" or the "sound".

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from demo.bench import curves
-from demo.bench.running import Config
+from demo.bench.runs import curves
+from demo.bench.runs.running import Config
 from models.omni import ALIGNED, BASE
 
 LABELS = ("dog", "cello", "rain", "car", "flute", "church_bell")

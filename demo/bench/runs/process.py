@@ -1,0 +1,68 @@
+"""What a process of this machine holds: memory, open files, threads, disk. Linux says it under /proc; elsewhere nan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.bench.runs.timing import resident
+from demo.visitors.files import size_of
+
+LISTENS = "0A"  # the state of a listening socket in /proc/net/tcp
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a process: MB resident, open files, threads, MB of its files on disk."""
+
+    resident: float
+    files: float
+    threads: float
+    disk: float
+
+
+NOTHING = Look(*[float("nan")] * 4)
+
+
+def look(pid: int | None, folder: Path | None = None) -> Look:
+    """How a process stands now. folder: where its files lie; None: its disk is nan."""
+    disk = float("nan") if folder is None else size_of(folder) / 1e6
+    if pid is None:
+        return Look(float("nan"), float("nan"), float("nan"), disk)
+    return Look(resident(pid), _count(f"/proc/{pid}/fd"), _count(f"/proc/{pid}/task"), disk)
+
+
+def listening(port: int) -> int | None:
+    """The process that listens on a TCP port of this machine; None if that can't be seen."""
+    sockets = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for cells in map(str.split, lines):
+            if cells[3] == LISTENS and int(cells[1].rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{cells[9]}]")
+    for folder in Path("/proc").glob("[0-9]*/fd") if sockets else ():
+        try:
+            links = list(folder.iterdir())
+        except OSError:  # another user's, or gone meanwhile
+            continue
+        if any(_points_to(link) in sockets for link in links):
+            return int(folder.parent.name)
+    return None
+
+
+def _points_to(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed meanwhile, which says nothing of the others
+        return ""
+
+
+def _count(folder: str) -> float:
+    try:
+        return len(os.listdir(folder))
+    except OSError:
+        return float("nan")

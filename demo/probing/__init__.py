@@ -1,0 +1,1 @@
+"""What a visitor does to the models, and reads out of their insides."""

@@ -1,0 +1,1 @@
+"""What belongs to one visitor, what is kept for the next, and whose turn it is."""
