@@ -125,7 +125,7 @@ LONG_TOKENS, LONG_CHARACTERS = 2_000, 10_000
 CONDITIONS: dict[str, Condition] = {
     condition.id: condition
     for condition in (
-        Condition("aligned", "aligned", _always(), source=MMA),
+        Condition("aligned", "picture and sound agree", _always(), source=MMA),
         Condition("swap", "sound swapped", _swap(), swaps=ALWAYS, source=MMA),
         Condition("caption", "misleading caption", _caption(_claim), source=MMA),
         Condition(

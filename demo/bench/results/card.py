@@ -33,8 +33,7 @@ UNMEASURED = (
 ASKED = ("model", "split", "seed", "options", "questions", "conditions", "methods")  # settings that say what was asked
 SENSES = ("see", "hear")
 CHANCE, ALONE = "chance", "encoder alone"  # of a run's measures: what stands beside questions that clips were made for
-PLAIN = {  # titles that would be mistaken beside the adapters' names, or leave open what is counted
-    "aligned": "picture and sound agree",
+PLAIN = {  # titles that leave open what is counted
     "asked modality missing": "asked modality missing: abstains",
     "only the other modality missing": "only the other modality missing: wrongly abstains",
 }
