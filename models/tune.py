@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 from peft import set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
-from transformers import TrainingArguments
 
 from models.mini import checkpoint
 from models.mini.features import compute
@@ -25,7 +24,7 @@ from models.omni import ALIGNED, BASE, McGurkError
 from models.probe import PROBE
 from models.teaching.align import aligning
 from models.teaching.curriculum import SHUFFLED, Course
-from models.teaching.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
+from models.teaching.trainer import EXACT, AdapterTrainer, arguments_for
 
 BATCH = 4  # packed sequences of four questions each, shared by all processes
 RATES = {BASE: 6e-4, ALIGNED: 6e-4}  # peak learning rate of the LoRA
@@ -138,28 +137,17 @@ def train(options: argparse.Namespace) -> None:
     shelf, tops = catalogue(features, model.get_base_model(), "train")
     course = Course(options.course, shelf, options.seed, options.shuffled, group=options.batch)
     lessons = MiniLessons(features, course, model.get_base_model(), processor, options.steps * options.batch, tops)
-    gpu = torch.cuda.is_available()
-    arguments = TrainingArguments(
-        output_dir=str(options.runs), max_steps=options.steps, per_device_train_batch_size=share,
-        learning_rate=options.rate, lr_scheduler_type="cosine", warmup_steps=40, max_grad_norm=1.0,
-        bf16=True, use_cpu=not gpu, train_sampling_strategy="sequential",
-        logging_steps=10, save_steps=options.save_steps, save_total_limit=1, report_to=[], seed=options.seed,
-        remove_unused_columns=False, dataloader_num_workers=options.workers,
-        ddp_backend="gloo" if processes > 1 and not gpu else None,
+    arguments = arguments_for(
+        options, per_device_train_batch_size=share, warmup_steps=40, bf16=True, logging_steps=10,
+        dataloader_num_workers=options.workers,
+        ddp_backend="gloo" if processes > 1 and not torch.cuda.is_available() else None,
         ddp_find_unused_parameters=options.course == BASE,  # a batch may leave the projectors' residual out
     )  # fmt: skip
     optimizer = torch.optim.AdamW(parameter_groups(model, options.rate), betas=(0.9, 0.98))
-    trainer = AnswerTrainer(
+    AnswerTrainer(
         model=model, args=arguments, train_dataset=lessons, data_collator=collate, optimizers=(optimizer, None),
         write=lambda model, folder: write(model, options.course, folder), attention_loss=options.attention_loss,
-        callbacks=[LogFile(options.runs / "log.jsonl")],
-    )  # fmt: skip
-    options.runs.mkdir(parents=True, exist_ok=True)
-    resume = None if options.restart else whole_checkpoint(options.runs)
-    trainer.train(resume_from_checkpoint=resume and str(resume))
-    if trainer.is_world_process_zero():
-        write(model, options.course, options.runs)
-        print(f"Written to {options.runs}", file=sys.stderr)
+    ).finish(options.restart)  # fmt: skip
 
 
 def exam(options: argparse.Namespace) -> None:

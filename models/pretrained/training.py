@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import TrainingArguments
 
 from models.adapters import LAYERS, save_adapter
-from models.habits import save_habits
+from models.habits import Habits, save_habits
 from models.omni import ALIGNED, McGurkError
 from models.pretrained.clips import read_shelf
 from models.pretrained.decoding import Decoder
@@ -28,7 +26,7 @@ from models.pretrained.layout import Media
 from models.pretrained.lessons import IGNORED, PackedLessons, collate
 from models.pretrained.loading import load_parts
 from models.teaching.curriculum import Course
-from models.teaching.trainer import EXACT, AdapterTrainer, LogFile, whole_checkpoint
+from models.teaching.trainer import EXACT, AdapterTrainer, arguments_for
 
 RANK, RATE, ACCUMULATE = 8, 1e-4, 4
 STEPS = 300  # of 16 clips with two questions each
@@ -70,12 +68,13 @@ class LargeTrainer(AdapterTrainer):
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
 
-def write(model: Answering, folder: Path) -> None:
-    """Save the adapter: exact float32 for resuming, bfloat16 in PEFT's format for use."""
+def write(model: Answering, folder: Path, habits: Habits) -> None:
+    """Save the adapter: exact float32 for resuming, bfloat16 in PEFT's format for use, with how it was fed."""
     folder.mkdir(parents=True, exist_ok=True)
     trained = {n: p.detach().contiguous() for n, p in model.named_parameters() if p.requires_grad}
     save_file(trained, folder / EXACT)
     save_adapter(model.tuned, ALIGNED, folder / ALIGNED)
+    save_habits(habits, folder / ALIGNED)
 
 
 def prepare(model: nn.Module, decoder: Decoder, rank: int = RANK) -> Answering:
@@ -112,38 +111,21 @@ def train(options: argparse.Namespace) -> None:
     processes = int(os.environ.get("WORLD_SIZE", 1))
     length = options.steps * options.batch * accumulate * processes
     lessons = PackedLessons(shelf, course, layout, decoder.place, habits.fps, length)
-    arguments = TrainingArguments(
-        output_dir=str(options.runs),
-        max_steps=options.steps,
+    gpu = torch.cuda.is_available()
+    arguments = arguments_for(
+        options,
         per_device_train_batch_size=options.batch,
         gradient_accumulation_steps=accumulate,
-        learning_rate=options.rate,
-        lr_scheduler_type="cosine",
         warmup_steps=min(options.steps // 10, 40),
-        max_grad_norm=1.0,
-        bf16=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),
-        train_sampling_strategy="sequential",
+        bf16=gpu,
         logging_steps=1 if options.steps < 50 else 10,
-        save_steps=options.save_steps,
-        save_total_limit=1,
-        report_to=[],
-        seed=options.seed,
-        remove_unused_columns=False,
-        dataloader_num_workers=READERS if torch.cuda.is_available() else 0,
+        dataloader_num_workers=READERS if gpu else 0,
         ddp_find_unused_parameters=False,
     )
-    trainer = LargeTrainer(
-        model=learner, args=arguments, train_dataset=lessons, data_collator=collate, write=write,
-        callbacks=[LogFile(options.runs / "log.jsonl")],
-    )  # fmt: skip
-    options.runs.mkdir(parents=True, exist_ok=True)
-    resume = None if options.restart else whole_checkpoint(options.runs)
-    trainer.train(resume_from_checkpoint=resume and str(resume))
-    if trainer.is_world_process_zero():
-        write(learner, options.runs)
-        save_habits(habits, options.runs / ALIGNED)
-        print(f"Written to {options.runs / ALIGNED}", file=sys.stderr)
+    LargeTrainer(
+        model=learner, args=arguments, train_dataset=lessons, data_collator=collate,
+        write=lambda model, folder: write(model, folder, habits),
+    ).finish(options.restart)  # fmt: skip
 
 
 def _refuse_several_cards() -> None:

@@ -5,36 +5,59 @@ Knows the transformers Trainer and its checkpoints. Does not know what is learnt
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import nn
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 EXACT = "trained.safetensors"  # in a checkpoint: what is learnt, in float32
 
 
 class AdapterTrainer(Trainer):
-    """Trainer that saves adapters, not the frozen model, and resumes from them.
+    """Trainer that saves adapters, not the frozen model, resumes from them, and logs to log.jsonl among them.
 
     write: puts what is learnt into a folder, as EXACT among others.
     """
 
     def __init__(self, *args, write: Callable[[nn.Module, Path], None], **kwargs):
         super().__init__(*args, **kwargs)
-        self.write = write
+        self.write, self.runs = write, Path(self.args.output_dir)
+        self.add_callback(LogFile(self.runs / "log.jsonl"))
+
+    def finish(self, restart: bool = False) -> None:
+        """Train to the end, on from the last whole checkpoint or from the start, and write what was learnt."""
+        self.runs.mkdir(parents=True, exist_ok=True)
+        resume = None if restart else whole_checkpoint(self.runs)
+        self.train(resume_from_checkpoint=resume and str(resume))
+        if self.is_world_process_zero():
+            self._save()
+            print(f"Written to {self.runs}", file=sys.stderr)
 
     def _save(self, output_dir: str | None = None, state_dict=None) -> None:
         if self.is_world_process_zero():  # of several processes one writes: they share the folder
-            self.write(self.accelerator.unwrap_model(self.model), Path(output_dir or self.args.output_dir))
+            self.write(self.accelerator.unwrap_model(self.model), Path(output_dir or self.runs))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
         state = load_file(Path(resume_from_checkpoint) / EXACT)
         (model or self.model).load_state_dict(state, strict=False)
+
+
+def arguments_for(options: argparse.Namespace, **more) -> TrainingArguments:
+    """How every course is trained; more: what differs from model to model."""
+    return TrainingArguments(
+        output_dir=str(options.runs), max_steps=options.steps, learning_rate=options.rate, seed=options.seed,
+        save_steps=options.save_steps, save_total_limit=1, lr_scheduler_type="cosine", max_grad_norm=1.0,
+        train_sampling_strategy="sequential", use_cpu=not torch.cuda.is_available(), remove_unused_columns=False,
+        report_to=[], **more,
+    )  # fmt: skip
 
 
 class LogFile(TrainerCallback):
