@@ -152,7 +152,7 @@ def to_csv(comparison: Comparison) -> str:
                 label = "attention share" if quantity == "raw" else "attention share per token"
                 lines += [(label, k, layer, v) for k, values in by_kind.items() for layer, v in enumerate(values)]
         for *cells, value in lines or [("", "", "", "")]:
-            writer.writerow([_safe_cell(cell) for cell in (*said, *cells)] + [_rounded(value)])
+            writer.writerow([safe_cell(cell) for cell in (*said, *cells)] + [_rounded(value)])
     return table.getvalue()
 
 
@@ -191,6 +191,6 @@ def _rounded(value: Any) -> Any:
     return round(float(value), DIGITS) if isinstance(value, (float, np.floating)) else value
 
 
-def _safe_cell(cell: Any) -> Any:
+def safe_cell(cell: Any) -> Any:
     """Text that a spreadsheet would run as a formula, made text again."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -78,6 +78,7 @@ class Intervened(Does):
 class Swept(Does):
     """What sweep returns."""
 
+    stopped: bool  # whether points are missing
     axis: str
     label: str
     x: list[float]

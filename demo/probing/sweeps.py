@@ -30,14 +30,16 @@ SPAN = cut.SPAN  # layers of a window
 class Curve:
     """Probabilities along an axis, as far as they are known.
 
-    xs: where each point lies: the window's middle layer, the last layer, or the strength. points: adapter -> for each
-    of xs the probability of each option, None where it is not known yet. plain: adapter -> the same with nothing done.
+    xs: where each point lies: the window's middle layer, the last layer, or the strength. ways: what is done at each.
+    points: adapter -> for each of xs the probability of each option, None where it is not known (yet). plain: adapter
+    -> the same with nothing done.
     """
 
     does: Intervention
     axis: str
     label: str
     xs: tuple[float, ...]
+    ways: tuple[Intervention, ...]
     points: dict[str, tuple[dict[str, float] | None, ...]]
     plain: dict[str, dict[str, float]]
 
@@ -48,6 +50,11 @@ class Curve:
     @property
     def total(self) -> int:
         return sum(map(len, self.points.values()))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether points are missing; true of one that is still being drawn, too."""
+        return self.done < self.total
 
 
 def axes(it: Intervention) -> dict[str, str]:
@@ -78,6 +85,7 @@ def along(it: Intervention, axis: str, layers: int) -> list[tuple[float, Interve
 def sweep(lab: Lab, session: str, it: Intervention, axis: str) -> Iterator[Wait | Curve]:
     """Yield Waits, then the curve as far as it has come, of what the session asked last; both adapters.
 
+    It is kept with what was asked as far as it has come, so that one that is stopped is not lost.
     Raises McGurkError where there is no curve, nothing was asked or offered to choose from, or the model can't.
     """
     asked = lab.asked_last(session)
@@ -90,19 +98,20 @@ def sweep(lab: Lab, session: str, it: Intervention, axis: str) -> Iterator[Wait 
 
     def work(stop: Callable[[], bool]) -> Iterator[Curve]:
         points = {adapter: [None] * len(ways) for adapter in model.adapters}
-        xs = tuple(float(x) for x, _ in ways)
-        found = model.sweep(encoded, question.prompt, question.options, [way for _, way in ways], stop=stop)
+        xs, done = tuple(float(x) for x, _ in ways), tuple(way for _, way in ways)
+        found = model.sweep(encoded, question.prompt, question.options, list(done), stop=stop)
         for adapter, place, shares in found:
             unless(stop)
             points[adapter][place] = shares
             known = {name: tuple(values) for name, values in points.items()}
-            yield Curve(it, axis, axes(it)[axis], xs, known, plainly)
+            yield Curve(it, axis, axes(it)[axis], xs, done, known, plainly)
 
     key = key_of(asked.situation.digest, "sweep", question, it, axis)
     for step in lab.run(session, work, key=key):
+        last = lab.last(session)
+        if isinstance(step, Curve) and last is not None and last.comparison is asked.comparison:
+            lab.keep(session, replace(last, curve=step))
         yield step
-        if isinstance(step, Curve) and step.done == step.total:
-            lab.keep(session, replace(lab.asked_last(session), curve=step))
 
 
 def told(comparison: Comparison) -> dict[str, str]:
@@ -119,8 +128,9 @@ def told(comparison: Comparison) -> dict[str, str]:
 
 
 def to_values(curve: Curve) -> dict[str, Any]:
-    """A curve as plain values."""
+    """A curve as plain values; points that are not known are None."""
     return {
+        "stopped": curve.stopped,
         "axis": curve.axis,
         "label": curve.label,
         "x": list(curve.xs),

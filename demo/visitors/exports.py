@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from demo.compare import CSV_COLUMNS, to_csv, to_json
+from demo.compare import CSV_COLUMNS, DIGITS, safe_cell, to_csv, to_json
 from demo.probing import lens, steering, sweeps, tellings, workshop
 from demo.session import Asked
 from models.interventions import Intervention, to_values
@@ -30,7 +31,10 @@ def to_json_text(asked: Asked) -> str:
 
 
 def to_csv_text(asked: Asked) -> str:
-    """demo.compare.to_csv with one column more: the intervention as in links; "" for the plain answers."""
+    """demo.compare.to_csv with one column more: the intervention as in links; "" for the plain answers.
+
+    A curve adds the probabilities at each of its points, and says at each if it was stopped before its end.
+    """
     parts = [("", asked.comparison)]
     if asked.changed:
         parts.append((steering.to_word(asked.changed[0]), asked.changed[1]))
@@ -40,6 +44,8 @@ def to_csv_text(asked: Asked) -> str:
     for word, comparison in parts:
         _, *rows = csv.reader(io.StringIO(to_csv(comparison)))
         writer.writerows([*row, word] for row in rows)
+    if asked.curve:
+        writer.writerows(_curve_rows(asked))
     return table.getvalue()
 
 
@@ -63,3 +69,15 @@ def under(asked: Asked) -> dict[str, Any]:
     it, changed = asked.changed
     written = to_json(changed)
     return described(it, asked) | {name: written[name] for name in (*changed.answers, "seconds")}
+
+
+def _curve_rows(asked: Asked) -> Iterator[list[Any]]:
+    """The points of the last curve as lines of the table."""
+    curve, quantity = asked.curve, "option probability on a curve"
+    quantity += ", stopped" if curve.stopped else ""
+    for adapter, points in curve.points.items():
+        for way, point in zip(curve.ways, points, strict=True):
+            cells = {"adapter": adapter, "question": asked.comparison.question.prompt, "quantity": quantity}
+            for option, p in (point or {}).items():
+                row = cells | {"name": option, "value": round(p, DIGITS)}
+                yield [*(safe_cell(row.get(column, "")) for column in CSV_COLUMNS), steering.to_word(way)]

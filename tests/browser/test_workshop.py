@@ -98,6 +98,9 @@ def test_a_curve_is_stopped(chromium, address, tmp_path):
         wait_for(page, "#curve-status", "Stopped: what was found stays.")
         assert model.left.wait(10)  # the model is free
         assert page.locator("#curve .scatterlayer .point").count() >= drawn
+        with page.expect_download() as download:
+            page.click("#export-json")
+        assert json.loads(Path(download.value.path()).read_bytes())["curve"]["stopped"]
         choose(page, "ask", "What do you see?")
         wait_for_question(page, "see")  # it would never come while the curve is drawn
         page.close()

@@ -128,6 +128,35 @@ def test_a_curve_grows_and_is_kept(lab):
     assert json.loads(exports.to_json_text(lab.last("me")))["curve"]["x"] == [-1, 0, 1, 2, 3, 4, 5]
 
 
+def test_a_curve_that_was_stopped_stays_in_the_files_and_says_so(lab):
+    going = sweeps.sweep(lab, "me", Exit("sound", 2), "after")
+    for _ in range(3):
+        next(going)
+    going.close()
+    assert lab.last("me").curve.done == 3
+    written = json.loads(exports.to_json_text(lab.last("me")))["curve"]
+    assert written["stopped"] and [bool(point) for point in written["points"][BASE]] == 3 * [True] + 4 * [False]
+    lines = list(csv.DictReader(io.StringIO(exports.to_csv_text(lab.last("me")))))
+    points = [line for line in lines if line["quantity"] == "option probability on a curve, stopped"]
+    options = lab.last("me").comparison.question.options
+    assert [(line["intervention"], line["name"]) for line in points] == [
+        (f"exit~kind~sound~after~{after}", option) for after in (-1, 0, 1) for option in options
+    ]
+    assert sum(float(line["value"]) for line in points) == pytest.approx(3, abs=1e-4)
+    [*_] = sweeps.sweep(lab, "me", Exit("sound", 2), "after")
+    text = exports.to_csv_text(lab.last("me"))
+    assert text.count("on a curve,") == 2 * 7 * len(options) and ", stopped" not in text
+    assert not json.loads(exports.to_json_text(lab.last("me")))["curve"]["stopped"]
+
+
+def test_a_curve_of_an_earlier_question_is_not_kept_with_the_next(lab):
+    going = sweeps.sweep(lab, "me", Exit("sound", 2), "after")
+    next(going)
+    [*_] = lab.ask("me", State(clip="dog", question="see"))
+    next(going)
+    assert lab.last("me").curve is None
+
+
 def test_curves_along_what_a_method_has():
     assert set(sweeps.axes(Listen("sound", 0.5))) == {"gain", "layers"} and sweeps.axes(INTERVENTIONS["closer"]()) == {}
     points = sweeps.along(Cut("sound", "last"), "layers", 12)
