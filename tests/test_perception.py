@@ -6,10 +6,10 @@ import pytest
 
 from demo import conflicts, perception
 from demo.clips import NOTHING
-from demo.compare import UNTOLD, judge
+from demo.compare import UNTOLD, compare, judge
 from demo.conflicts import Conflict
 from demo.pages import answers
-from demo.questions import build_options, question
+from demo.questions import BOTH, SOUND, build_options, question
 from tests.perceiving import PerceivingModel
 
 SWAP = Conflict(sound="swap", other="rain")
@@ -65,3 +65,25 @@ def test_names_are_plain_and_given_once():
     assert perception.names(perceived, "picture") == [("siamese cat", 0.5), ("dog", 0.1)]
     assert perception.proposals(perceived) == {"picture": ("siamese cat", "dog"), "sound": ()}
     assert perception.of(object()) == {}
+    assert perception.names({"picture": [("baluster / handrail", 0.5)]}, "picture") == [("baluster", 0.5)]
+
+
+def test_what_is_far_less_likely_than_the_best_is_not_proposed():
+    perceived = {"picture": [("cow", 0.58), ("cart", 0.11), ("person", 0.05)], "sound": [("bell", 0.99), ("car", 0.01)]}
+    assert perception.proposals(perceived) == {"picture": ("cow", "cart"), "sound": ("bell",)}
+    assert perception.around(perceived, frozenset({"picture", "sound"})) == ("cow", "cart", "bell")
+    assert perception.proposals({"sound": [("bell", 0.0), ("car", 0.0)]})["sound"] == ("bell", "car")
+
+
+def test_one_name_for_both_is_not_said_to_have_followed_anybody(cello):
+    said = {}
+    for name, heard in (("alike", "cello"), ("apart", "rain")):
+        stimulus = conflicts.apply(replace(cello, heard=heard), Conflict())
+        comparison = list(compare(PerceivingModel(), stimulus, question("free")))[-1]
+        both = replace(comparison, followed=dict.fromkeys(comparison.followed, BOTH))
+        said[name] = answers.badge(both, "base")
+    cow = conflicts.apply(replace(cello, seen="cow", heard="mooing"), Conflict())
+    mooing = replace(both, stimulus=cow, question=question("see"), followed=dict.fromkeys(both.followed, SOUND))
+    assert answers.AGREED in answers.badge(mooing, "base")
+    assert answers.AGREED in said["alike"] and answers.AGREED not in said["apart"]
+    assert answers.FOLLOWED[BOTH][2] in said["apart"]

@@ -11,7 +11,7 @@ from itertools import count
 
 from demo.compare import UNTOLD, Comparison
 from demo.probing.heeding import heeded
-from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, verdict
+from demo.questions import ABSTAINED, BOTH, OTHER, PICTURE, SOUND, TEXT, Question, agree, verdict
 from demo.visitors.turns import Full, Wait
 from models.omni import ALIGNED, BASE, Answer, Receipt, Stimulus
 
@@ -29,6 +29,7 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
 }
 HEEDED = {PICTURE: ("saw", "see"), SOUND: ("heard", "hear")}
 MATCHED = {BOTH: "right about picture and sound", OTHER: "wrong about picture and sound"}
+AGREED = "true of picture and sound alike"  # one name for both: nobody can tell which of them was followed
 TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
 
 
@@ -109,13 +110,20 @@ def badge(comparison: Comparison, adapter: str) -> str:
     kind, symbol, words = FOLLOWED[comparison.followed[adapter]]
     if comparison.question.kind == "match":
         words = MATCHED.get(comparison.followed[adapter], words)
+    elif _one_thing(comparison, adapter):
+        kind, symbol, words = FOLLOWED[BOTH][0], FOLLOWED[BOTH][1], AGREED
     return f'<p class="badge {kind}"><span aria-hidden="true">{symbol}</span> {words}</p>'
+
+
+def _one_thing(comparison: Comparison, adapter: str) -> bool:
+    """Whether an answer is true of picture and sound alike, as "a cow" and "mooing" are of a cow that moos."""
+    return comparison.followed[adapter] in (PICTURE, SOUND, BOTH) and agree(comparison.stimulus)
 
 
 def heard_it(comparison: Comparison, adapter: str) -> str:
     """Whether a wrong answer was bias or deafness: what the encoder alone had of it, in a few words; "" if unknown."""
     found = heeded(comparison, adapter)
-    if found is None:
+    if found is None or (not found.right and _one_thing(comparison, adapter)):
         return ""
     past, kind = HEEDED[found.sense]
     said = {
@@ -172,7 +180,7 @@ def steered(original: Comparison, changed: Comparison) -> str:
 
 
 def _unnamed(missing: bool, without: str, untold: bool) -> str:
-    return without if missing else "unknown: nobody told" if untold else "nothing that has a name"
+    return without if missing else "something: nobody told what" if untold else "nothing that has a name"
 
 
 def _bar(option: str, p: float, answer: Answer, stimulus: Stimulus, before: Answer | None) -> str:

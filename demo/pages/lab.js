@@ -121,10 +121,12 @@ window.mcgurk = (() => {
   }, 500);
 
   /* The drawer with the visitor's own clips. It lies over the cards and moves nothing. */
-  let opener = null;
+  let opener = null, wanted = "see"; // to see what is brought, or to hear it
   const isOpen = () => find("shelf")?.hasAttribute("data-open");
-  function shelf(open) {
+  const purpose = () => wanted;
+  function shelf(open, what = "see") {
     if (open && !isOpen()) opener = document.activeElement;
+    wanted = what;
     find("shelf").toggleAttribute("data-open", open);
     (open ? find("upload") : opener)?.focus({ preventScroll: true });
   }
@@ -135,13 +137,33 @@ window.mcgurk = (() => {
     if (strip) strip.querySelector("i").style.left = `${(100 * start) / Number(strip.dataset.duration)}%`;
   }
 
+  /* What is on its way is said until it lies on the shelf or was refused. */
+  let refusals = 0;
+  function say(text) {
+    const line = document.querySelector("#arriving p");
+    if (line) line.textContent = text;
+  }
+  const toasts = () => [...document.querySelectorAll(".toast-body")].reduce((sum, one) => sum + one.textContent.length, 0);
+  const arrived = () => say("");
+  function arriving(files) {
+    refusals = toasts();
+    say(files.length === 1 ? `Bringing ${files[0].name} …` : `Bringing ${files.length} files …`);
+    const waiting = setInterval(() => {
+      if (toasts() > refusals) arrived();
+      if (!document.querySelector("#arriving p")?.textContent) clearInterval(waiting);
+    }, 300);
+  }
+  document.addEventListener("change", (e) => {
+    if (e.target.matches?.("#shelf input[type=file]") && e.target.files.length) arriving(e.target.files);
+  }, true);
+
   /* Pasted and dropped files go the way of uploaded ones. */
   function take(files) {
     const input = find("upload")?.parentElement.querySelector("input[type=file]");
     if (!files?.length || !input) return false;
     const chosen = new DataTransfer();
     for (const file of files) chosen.items.add(file);
-    shelf(true);
+    if (!isOpen()) shelf(true);
     input.files = chosen.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     return true;
@@ -155,5 +177,5 @@ window.mcgurk = (() => {
     if (e.key === "Escape" && isOpen()) shelf(false);
   });
 
-  return { address, copy, choose, frame: show, press, reveal, shelf, trim };
+  return { address, arrived, copy, choose, frame: show, press, purpose, reveal, shelf, trim };
 })();

@@ -13,7 +13,7 @@ import gradio as gr
 from demo import inside as insides
 from demo.inside import View
 from demo.maps import RAW
-from demo.pages import answers, cards, heads, inside_markup, lens, workshop_markup
+from demo.pages import answers, cards, heads, inside_markup, lens, shelf, workshop_markup
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
@@ -294,7 +294,7 @@ class LabPage:
         first = opened.then(self.show, **asking)
         auto = gr.on(self._touches(), self.show_new, trigger_mode="always_last", **asking)
         button = c.go.click(self.show, trigger_mode="always_last", **asking)
-        own = self.shelf.wire(asking, self.show, MODEL_LANE)
+        own = self.shelf.wire(asking, self.show, MODEL_LANE, self.status)
         asks = [first, auto, button, *own]
         self.asks = tuple(asks)
         asks += self.workshop.wire(asks, self.inside.tabs, MODEL_LANE)
@@ -309,8 +309,8 @@ class LabPage:
         )
         saved = self.save.click(self.save_file, inputs, [self.saved], api_visibility="private")
         saved.success(None, None, None, js="() => window.mcgurk.press('saved')", **QUIET)
-        for opener in (c.own_clip, c.own_sound):
-            opener.click(None, None, None, js="() => window.mcgurk.shelf(true)", **QUIET)
+        for opener, purpose in ((c.own_clip, shelf.SEE), (c.own_sound, shelf.HEAR)):
+            opener.click(None, None, None, js=f"() => window.mcgurk.shelf(true, '{purpose}')", **QUIET)
         c.clip.change(None, [c.clip], None, js="() => window.mcgurk.reveal()", **QUIET)
         for radio in (c.sound, c.text, c.ask):
             radio.change(None, [radio], None, js=f"(value) => window.mcgurk.choose('{radio.elem_id}', value)", **QUIET)
@@ -382,7 +382,8 @@ def _view(layer: int, head: int, view: str, sink: bool, step: str) -> View:
 
 
 def _answered(asked: Asked) -> str:
-    return f"Answered in {asked.comparison.seconds:.1f} s{', recalled' if asked.recalled else ''}."
+    seconds = f"{asked.comparison.seconds:.1f} s"
+    return f"Answered before, in {seconds}: shown again." if asked.recalled else f"Answered in {seconds}."
 
 
 def _page() -> gr.Blocks:

@@ -14,7 +14,7 @@ import gradio as gr
 
 from demo import perception
 from demo.clips import NOTHING
-from demo.pages import cards, shelf_markup
+from demo.pages import answers, cards, shelf_markup
 from demo.pages.cards import Cards
 from demo.pages.markup import warn
 from demo.session import Lab
@@ -27,6 +27,8 @@ from models.omni import McGurkError
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 FROM = f"The {COUNTED:g} s from here on count (s)"
 UNKNOWN = "?"  # the chip "I don't know"
+LOOKING = "The model is looking at your clip and listening to it."
+SEE, HEAR = "see", "hear"  # what the drawer was opened for
 LOOK_AGAIN = 2.0  # s between two looks whether a phone has added something
 TYPES = ["video", "audio", "image", bundle.SUFFIX]
 SHOWN = ("mine", "pictures", "about", "seen", "heard", "window", "start", "film", "clip", "other", "sound")
@@ -43,6 +45,7 @@ class ShelfDrawer:
                     gr.HTML(f"<h2>Your clips</h2><p>Upload, paste or drop up to {MAX_CLIPS}; gone with the page.</p>")
                     self.close = gr.Button("Close", size="sm", elem_id="shelf-close", elem_classes="quiet", scale=0)
                 self.mine = gr.Radio([], label="Your clips", container=False, elem_classes="thumbs", elem_id="mine")
+                gr.HTML(shelf_markup.ARRIVING, elem_id="arriving")
                 with gr.Row(elem_classes=["tight", "shelf-actions"]):
                     self.upload = gr.UploadButton(
                         "Upload", file_types=TYPES, file_count="multiple", size="sm", variant="primary",
@@ -81,21 +84,22 @@ class ShelfDrawer:
                     self.invite = gr.Button("Show a code", size="sm", elem_id="invite", scale=0)
         self.pictures = gr.HTML("", elem_id="shelf-pictures")
         self.page = gr.Textbox(visible="hidden", elem_id="page-address")
+        self.purpose = gr.Textbox(visible="hidden", elem_id="purpose")  # the script fills it in
         self.clock = gr.Timer(LOOK_AGAIN, active=False)
 
     # what a visitor's touch sets off -----------------------------------------------------------------------------
 
-    def add(self, paths: str | list[str] | None, request: gr.Request) -> list[Any]:
-        """Put files on the shelf; the last one is shown, and chosen to be seen or heard."""
+    def add(self, paths: str | list[str] | None, purpose: str, request: gr.Request) -> list[Any]:
+        """Put files on the shelf; the last one is shown, and chosen to be seen or heard (`purpose`)."""
         session, last, opened = request.session_hash, None, None
         for path in [paths] if isinstance(paths, str) else paths or []:
             try:
                 last, opened = self.lab.work(session, lambda path=path: self._added(session, Path(path)))
             except McGurkError as error:
                 warn(error)
-        return self._shown(session, last, choose=True) + self._opened(last, opened)
+        return self._shown(session, last, purpose) + self._opened(last, opened)
 
-    def recorded(self, what: str, path: str | None, request: gr.Request) -> list[Any]:
+    def recorded(self, what: str, path: str | None, purpose: str, request: gr.Request) -> list[Any]:
         """Put a recording on the shelf under a name of its own and empty the recorder."""
         session, last = request.session_hash, None
         try:
@@ -104,7 +108,7 @@ class ShelfDrawer:
             last = self.lab.work(session, lambda: self.lab.shelves.of(session).add(path, name)) if path else None
         except McGurkError as error:
             warn(error)
-        return [*self._shown(session, last, choose=True), None]
+        return [*self._shown(session, last, purpose), None]
 
     def look(self, chosen: str | None, request: gr.Request) -> Iterator[list[Any]]:
         """Let the encoders look at and listen to what is new on the shelf: chips to tap."""
@@ -119,6 +123,13 @@ class ShelfDrawer:
                 return
             if clip.id == chosen:
                 yield [shelf_markup.about(clip), *(_chips(clip, sense) for sense in SENSES)]
+
+    def look_first(self, chosen: str | None, request: gr.Request) -> Iterator[list[Any]]:
+        """`look` before something is asked: the line above the answers tells what they wait for."""
+        if any(clip.perceived is None for clip in self.lab.shelves.of(request.session_hash).clips):
+            yield [*[gr.skip()] * 3, answers.status(LOOKING, busy=True)]
+        for found in self.look(chosen, request):
+            yield [*found, gr.skip()]
 
     def say(self, sense: str, id: str | None, said: str | None, request: gr.Request) -> list[Any]:
         """Note what a clip shows or sounds like. Outputs: the sense's chips, its text field."""
@@ -207,13 +218,15 @@ class ShelfDrawer:
     def _get(self, request: gr.Request, id: str | None) -> OwnClip | None:
         return next((clip for clip in self.lab.shelves.of(request.session_hash).clips if clip.id == id), None)
 
-    def _shown(self, session: str, clip: OwnClip | None, *, choose: bool = False, fresh: bool = True) -> list[Any]:
-        """Values for SHOWN. choose: see the clip, or hear it if it has no picture. fresh: the shelf has changed."""
+    def _shown(self, session: str, clip: OwnClip | None, purpose: str = "", *, fresh: bool = True) -> list[Any]:
+        """Values for SHOWN. purpose: SEE the clip with its own sound, or HEAR it with the picture that is there, as far
+        as it has what is asked for, "" to choose nothing. fresh: the shelf has changed."""
         clips = self.lab.shelves.of(session).clips
         if clip is None and clips and fresh:
             return [gr.skip()] * len(SHOWN)
-        pictured = choose and clip is not None and bool(clip.frames)
-        sounding = choose and clip is not None and not clip.frames
+        chosen = bool(purpose) and clip is not None
+        sounding = chosen and (not clip.frames or (purpose == HEAR and bool(clip.peaks)))
+        pictured = chosen and not sounding
         trims = clip is not None and clip.duration > COUNTED + SLACK
         values = {
             "mine": gr.Radio([(one.name, one.id) for one in clips], value=clip.id if clip else None),
@@ -229,7 +242,7 @@ class ShelfDrawer:
             "film": None,
             "clip": self._choices(session, "clip", clip.id if pictured else None) if fresh else gr.skip(),
             "other": self._choices(session, "other", clip.id if sounding else None) if fresh else gr.skip(),
-            "sound": "swap" if sounding else gr.skip(),
+            "sound": "swap" if sounding else "own" if pictured and clip.peaks else gr.skip(),
         }  # fmt: skip
         return [values[name] for name in SHOWN]
 
@@ -241,26 +254,27 @@ class ShelfDrawer:
 
     # events ------------------------------------------------------------------------------------------------------
 
-    def wire(self, asking: dict[str, Any], show: Callable, lane: dict[str, Any]) -> list[Any]:
-        """Connect everything; returns the events that ask. asking: arguments of an event that asks by `show`."""
+    def wire(self, asking: dict[str, Any], show: Callable, lane: dict[str, Any], status: gr.HTML) -> list[Any]:
+        """Connect everything; returns the events that ask. asking: arguments of an event that asks by `show`.
+        status: the line above the answers."""
         c = self.cards
         shown = [getattr(self, name, None) or getattr(c, name) for name in SHOWN]
-        looked = {
-            "fn": self.look,
-            "inputs": [self.mine],
-            "outputs": [self.about, self.seen, self.heard],
-            **lane,
-            **QUIET,
-        }
+        found = [self.about, self.seen, self.heard]
+        looked = {"fn": self.look, "inputs": [self.mine], "outputs": found, **lane, **QUIET}
+        first = looked | {"fn": self.look_first, "outputs": [*found, status]}
+        brought = {"js": "(files) => [files, window.mcgurk.purpose()]", **QUIET}
         asks = []
 
         def then_ask(event: Any, look: bool = False) -> None:
-            event = event.then(**looked) if look else event
+            event = event.then(**first) if look else event
             asks.append(event.then(show, **asking))
 
-        then_ask(self.upload.upload(self.add, [self.upload], [*shown, *c.inputs], **QUIET), look=True)
+        uploaded = self.upload.upload(self.add, [self.upload, self.purpose], [*shown, *c.inputs], **brought)
+        uploaded.then(None, None, None, js="() => window.mcgurk.arrived()", **QUIET)
+        then_ask(uploaded, look=True)
         for recorder, what in ((self.camera, "Camera"), (self.microphone, "Microphone")):
-            then_ask(recorder.stop_recording(_kind(self.recorded, what), [recorder], [*shown, recorder], **QUIET), True)
+            inputs, outputs = [recorder, self.purpose], [*shown, recorder]
+            then_ask(recorder.stop_recording(_kind(self.recorded, what), inputs, outputs, **brought), look=True)
         for sense, chips, words in (("picture", self.seen, self.seen_words), ("sound", self.heard, self.heard_words)):
             then_ask(chips.input(_kind(self.say, sense), [self.mine, chips], [chips, words], **QUIET))
             then_ask(words.submit(_kind(self.say, sense), [self.mine, words], [chips, words], **QUIET))
@@ -318,7 +332,7 @@ def _kind(function: Callable, what: str) -> Callable:
             return function(what, id, said, request)
     else:
 
-        def handler(path: str | None, request: gr.Request) -> list[Any]:
-            return function(what, path, request)
+        def handler(path: str | None, purpose: str, request: gr.Request) -> list[Any]:
+            return function(what, path, purpose, request)
 
     return handler

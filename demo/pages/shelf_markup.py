@@ -17,6 +17,7 @@ from demo.visitors.invitations import SECONDS
 from demo.visitors.shelf import COUNTED, SLACK, OwnClip
 
 SOUND_COLOUR = "%23e69f00"
+ARRIVING = '<p class="hint" role="status"></p>'  # the script says there what is on its way
 MAX_ADDRESS = 300  # characters of the page's own address
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1", "0.0.0.0")
 
@@ -38,7 +39,7 @@ def about(clip: OwnClip | None) -> str:
     if clip.duration > COUNTED + SLACK:
         length = f"{clip.start:.1f} to {clip.start + clip.seconds:.1f} s of {clip.duration:.0f} s"
     notices = "".join(f" <span>{escape(notice)}</span>" for notice in clip.notices)
-    looking = "" if clip.perceived is not None else " <span>The encoders are looking and listening.</span>"
+    looking = "" if clip.perceived is not None else " <span>The model is looking and listening.</span>"
     return f'<p class="about"><b>{escape(clip.name)}</b> {length}{notices}{looking}</p>'
 
 

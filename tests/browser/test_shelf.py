@@ -28,9 +28,7 @@ from tests.browser.test_lab import (
 __all__ = ["address", "chromium", "visit"]  # fixtures
 pytestmark = pytest.mark.browser
 LAPTOP = {"width": 1280, "height": 720}
-OWN, OTHER = (
-    ("cat", "trumpet") if REAL else ("rain", "dog")
-)  # whose file is uploaded, whose sound is swapped in
+OWN, OTHER = ("cat", "trumpet") if REAL else ("rain", "dog")  # whose file is uploaded, whose sound is swapped in
 TOAST = ".toast-body, [data-testid=toast-body]"
 
 
@@ -56,7 +54,7 @@ def bring(page, *files) -> None:
 def test_a_proposed_label_a_swap_and_the_sound_is_followed(visit, unlabelled):
     page = visit(f"clip={OTHER}&ask=see")
     bring(page, unlabelled)
-    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('unknown')")
+    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('something')")
     wait_for_question(page, "see")
     badges = " ".join(page.locator(".answers .badge").all_inner_texts())
     assert "nobody told what is true here" in badges and "followed none" not in badges
@@ -78,6 +76,37 @@ def test_a_proposed_label_a_swap_and_the_sound_is_followed(visit, unlabelled):
     marks = page.locator("#answer-aligned .bars em").all_inner_texts()
     assert sorted(marks) == ["heard", "seen"]
     assert page.locator("#mine label b").count() == 0  # a file's name is text
+
+
+def test_a_clip_is_met_with_its_own_sound_and_a_sound_with_the_picture_that_is_there(visit, unlabelled, tmp_path):
+    page = visit()  # the worked conflict: another clip's sound
+    shown = page.locator("#clip label.selected").inner_text()
+    page.click("#own-sound")
+    page.locator("#shelf input[type=file]").first.set_input_files(unlabelled)
+    page.wait_for_function("() => document.querySelector('#given .hear b').innerText.startsWith('something')")
+    assert page.locator("#clip label.selected").inner_text() == shown
+    assert page.locator("#sound label.selected").inner_text() == "another clip's"
+    page.click("#shelf-close")
+    bring(page, shutil.copyfile(unlabelled, tmp_path / "another.mp4"))
+    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('something')")
+    assert page.locator("#sound label.selected").inner_text() == "own sound"
+
+
+def test_what_is_on_its_way_is_said_until_it_is_there_or_refused(visit, unlabelled, tmp_path):
+    page = visit()
+    page.click("#own-clip")
+    assert not page.locator("#shelf-remove").is_visible()  # there is nothing to remove, or to be asked about
+    assert not page.locator("#seen-words").is_visible()
+    line = page.locator("#arriving p")
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film " * 500)
+    for file, outcome in ((broken, TOAST), (unlabelled, "#mine label.selected")):
+        page.locator("#shelf input[type=file]").first.set_input_files(file)
+        assert line.inner_text() == f"Bringing {file.name} …"
+        page.wait_for_selector(outcome)
+        page.wait_for_function("() => document.querySelector('#arriving p').textContent == ''")
+    assert page.locator("#mine label").count() == 1
+    assert page.locator("#shelf-remove").is_visible()
 
 
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("laptop", LAPTOP), ("phone", PHONE)])
@@ -157,7 +186,7 @@ def test_files_are_pasted_and_dropped_anywhere(visit, unlabelled, how):
     assert not page.evaluate(BROUGHT, file)  # the browser itself is not to open it
     page.wait_for_selector("#mine label.selected")
     assert page.locator("#shelf").is_visible() and page.locator("#mine label b").count() == 0
-    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('unknown')")
+    page.wait_for_function("() => document.querySelector('#given .see b').innerText.startsWith('something')")
     page.evaluate(BROUGHT, file)
     page.wait_for_function("() => document.querySelectorAll('#mine label').length == 2")  # twice is two clips
 
