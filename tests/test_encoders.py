@@ -12,6 +12,7 @@ from models.mini.encoders import (
     PATCH_SECONDS,
     SAMPLE_RATE,
     EfficientNetLite2,
+    SameConv2d,
     YAMNet,
     log_mel,
     mel_filters,
@@ -34,6 +35,21 @@ def test_class_lists_have_their_published_lengths():
 def test_shapes_without_weights():
     assert EfficientNetLite2()(torch.zeros(1, 3, 260, 260)).shape == (1, 7, 7, 1280)
     assert YAMNet()(torch.zeros(2, 96, 64)).shape == (2, 3, 2, 1024)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [(65, 64), (130, 33), (7, 9)])
+def test_convolutions_are_padded_as_tensorflow_does_it(kernel, stride, size):
+    convolution, given = SameConv2d(2, 3, kernel, stride), torch.randn(1, 2, *size)
+    pads = []
+    for side in reversed(size):  # W, then H; the odd pixel goes right and below
+        total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+        pads += [total // 2, total - total // 2]
+    padded = torch.nn.functional.pad(given, pads)
+    expected = torch.nn.functional.conv2d(padded, convolution.weight, convolution.bias, stride)
+    assert expected.shape[-2:] == tuple(-(-side // stride) for side in size)
+    torch.testing.assert_close(convolution(given), expected)
 
 
 def test_a_tone_lights_the_band_it_lies_in():

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig
+from torch.profiler import ProfilerActivity, profile
+from transformers import DynamicCache, LlamaConfig
 
 from models.interventions import Look
+from models.mini.backend import Mini
 from models.mini.configuration import MiniConfig
 from models.mini.modelling import MiniForConditionalGeneration
 from models.mini.processing import Segment, reply
@@ -58,6 +60,19 @@ def test_names_can_be_shuffled_per_sample():
     assert torch.allclose(model.project_vision(features, names.flip(0), residual=False), plain) is False
     share = model.vision_distribution(features).flatten(0, 2)
     assert torch.allclose(plain, share @ names + model.vision_projector.modality, atol=1e-5)
+
+
+def test_the_next_token_is_weighed_without_a_copy_of_the_vocabulary():
+    mini = Mini.__new__(Mini)
+    mini.inner = tiny().to(torch.bfloat16)
+    embeddings = torch.randn(1, 30, 24, dtype=torch.bfloat16)
+    with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU], record_shapes=True) as watched:
+        logits = mini._forward(DynamicCache(config=mini.inner.config.text_config), keep=2, inputs_embeds=embeddings)
+    copied = [e for e in watched.events() if e.name == "aten::copy_" and 49152 in (e.input_shapes or [[]])[0]]
+    assert len(copied) == 1 and copied[0].input_shapes[0] == [2, 49152]  # the logits, as float32
+    with torch.inference_mode():
+        hidden = mini.inner.language_model.model(inputs_embeds=embeddings).last_hidden_state
+        assert torch.equal(logits, mini.inner.language_model.lm_head(hidden[0, -2:])[None].float())
 
 
 @pytest.fixture(scope="module")

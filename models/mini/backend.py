@@ -235,7 +235,7 @@ class Mini(OmniModel):
     def _read_on(self, past: list, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> list[tuple]:
         """Keys and values of every layer after `past` and the prompt's positions begin..end."""
         cache = self._cache(past)
-        self._forward(cache, inputs_embeds=self._embed(prompt, begin, end, encoded))
+        self._hidden(cache, inputs_embeds=self._embed(prompt, begin, end, encoded))
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     def _embed(self, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> Tensor:
@@ -256,8 +256,13 @@ class Mini(OmniModel):
         """Logits (rows x keep x vocabulary, float32) of the last `keep` positions."""
         if isinstance(cache, Streams):
             return cache.forward(lambda own, shorter, _: self._forward(own, keep, **earlier(inputs, shorter)))
-        hidden = self.inner.language_model.model(past_key_values=cache, use_cache=True, **inputs).last_hidden_state
-        return self.inner.language_model.lm_head(hidden[:, -keep:].contiguous()).float()  # else once a row
+        hidden = self._hidden(cache, **inputs)[:, -keep:]
+        flat = hidden.reshape(-1, hidden.shape[-1])  # or torch copies all of the head's weights
+        return self.inner.language_model.lm_head(flat).float().unflatten(0, hidden.shape[:2])
+
+    def _hidden(self, cache: DynamicCache, **inputs) -> Tensor:
+        """Last hidden states, rows x positions x hidden."""
+        return self.inner.language_model.model(past_key_values=cache, use_cache=True, **inputs).last_hidden_state
 
     def _score(self, cache: DynamicCache, first: Tensor, options: Sequence[str]) -> list[dict[str, float]]:
         """For each row, probability of each option's full text, all in one pass: each sees the prompt and itself only.

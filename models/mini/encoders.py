@@ -42,7 +42,10 @@ class SameConv2d(nn.Conv2d):
         for size, kernel, stride in zip(x.shape[:-3:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
             total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             pads += [total // 2, total - total // 2]
-        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, groups=self.groups)
+        left, right, top, bottom = pads
+        even = left == right and top == bottom
+        x = x if even else F.pad(x, pads)  # a copy, also where there is nothing to pad
+        return F.conv2d(x, self.weight, self.bias, self.stride, (top, left) if even else 0, groups=self.groups)
 
 
 class InvertedResidual(nn.Module):
@@ -57,8 +60,8 @@ class InvertedResidual(nn.Module):
         self.skips = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.skips else y
 
 
@@ -86,7 +89,8 @@ class EfficientNetLite2(nn.Module):
         """N x 3 x 260 x 260 RGB in 0..255 -> N x 7 x 7 x 1280 features."""
         dtype = self.stem.weight.dtype
         x = ((frames.to(torch.float32) - 127.0) / 128.0).to(dtype)
-        x = F.relu6(self.head(self.blocks(F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last))))))
+        x = F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last)), inplace=True)
+        x = F.relu6(self.head(self.blocks(x)), inplace=True)
         return F.adaptive_avg_pool2d(x, FRAME_GRID).permute(0, 2, 3, 1)
 
     def logits(self, features: Tensor) -> Tensor:
