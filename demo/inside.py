@@ -165,8 +165,8 @@ def strips(asked: Asked, view: View) -> dict[Kind, Strip]:
     return found
 
 
-def by_layer(asked: Asked, per_token: bool = False, sink: bool = False):
-    """A plotly figure: attention share of each kind of token by layer, before and after."""
+def by_layer(asked: Asked, per_token: bool = False, sink: bool = False) -> charts.Chart:
+    """A chart: attention share of each kind of token by layer, before and after."""
     table = "per_token" if per_token else "raw"
     tables = {adapter: maps.shares(attention, sink)[table] for adapter, attention in _attentions(asked).items()}
     return charts.layer_shares(tables, per_token=per_token)

@@ -1,26 +1,26 @@
-"""Charts of a comparison: option bars, attention by layer and kind of token, and curves under an intervention.
+"""Charts of a comparison: attention by layer and kind of token, and curves under an intervention.
 
-Knows plotly figures that read on light and dark pages and on a phone. Does not know models or how shares come about.
+Knows plotly figures that read on light and dark pages and on a phone: as the plain values that plotly's script draws,
+because to make a checked plotly.graph_objects.Figure of one takes a tenth of a second. Does not know models or how
+shares come about.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from demo.draw.colours import BY_KIND, FAINT, INK, NEUTRAL, SIGHT, SOUND, TEXT, rgba
 from demo.maps import SINK
-from demo.vocabulary import plain
-from models.omni import ALIGNED, BASE, Answer, Kind, Stimulus
+from models.omni import ALIGNED, BASE, Kind
 
 TITLES = {BASE: "Before tuning", ALIGNED: "After tuning"}
-LONGEST_LABEL = 24  # characters of an option above its bar; the whole one shows under the pointer
-LINE, BAR, ROW_GAP = 18, 14, 6  # pixels: the name of an option, each bar below it, the room below that
-PALE = 0.45  # opacity of base where it stands beside aligned
-TOP, TOP_WITH_LEGEND, BOTTOM = 4, 34, 8  # pixels around a chart
+Chart = dict[str, Any]  # "data": traces, "layout": axes, letters, sizes; what plotly.graph_objects.Figure takes
+NO_TEMPLATE = {"data": {"scatter": [{"type": "scatter"}]}}  # plotly's own "none"
+TOP, BOTTOM = 34, 8  # pixels around a chart; above it stands its legend
 FONT = {"family": "system-ui, sans-serif", "size": 14, "color": INK}
 PANELS: dict[str, tuple[str, ...]] = {  # title of a panel -> kinds of token that are summed in it
     "Picture": (Kind.VIDEO,),
@@ -42,46 +42,7 @@ CSS = """
 """
 
 
-def option_bars(answers: Mapping[str, Answer], stimulus: Stimulus) -> go.Figure:
-    """The probability of each option under one adapter or several, in the order in which the options were offered.
-
-    What is seen, heard and read wears its modality's colour and is named so beside the bar. With two adapters, base is
-    pale and stands above aligned. An empty figure where there are no options.
-    """
-    options = list(next(iter(answers.values())).options) if answers else []
-    figure = go.Figure()
-    row = LINE + BAR * len(answers) + ROW_GAP  # pixels; y counts pixels downwards
-    tops = np.arange(len(options)) * row
-    for at, (adapter, answer) in enumerate(answers.items()):
-        odds = [answer.options.get(option, 0.0) for option in options]
-        figure.add_bar(
-            orientation="h",
-            y=(tops + LINE + BAR * (at + 0.5)).tolist(),
-            x=odds,
-            width=BAR - 2,
-            name=TITLES.get(adapter, adapter),
-            marker=_bar_looks(options, stimulus, PALE if len(answers) > 1 and adapter == BASE else 1.0),
-            text=[f"{p:.0%}" for p in odds],
-            textposition="outside",
-            textfont={"size": 13},
-            constraintext="none",
-            cliponaxis=False,
-            hovertext=[f"{_safe(option)}: {p:.1%}" for option, p in zip(options, odds, strict=True)],
-            hoverinfo="text",
-        )
-    for top, option in zip(tops.tolist(), options, strict=True):  # above the bar: half a phone's width is enough then
-        figure.add_annotation(
-            text=_label(option, stimulus), x=0, y=top + LINE / 2, xanchor="left", yanchor="middle", xshift=-2,
-            showarrow=False, align="left",
-        )  # fmt: skip
-    height = row * max(len(options), 1)
-    figure.update_yaxes(range=[height, 0], visible=False)
-    figure.update_xaxes(range=[0, 1.25], visible=False)
-    legend = len(answers) > 1
-    return _dressed(figure, height + (TOP_WITH_LEGEND if legend else TOP) + BOTTOM, legend=legend)
-
-
-def layer_shares(shares: Mapping[str, Mapping[str, np.ndarray]], *, per_token: bool = False) -> go.Figure:
+def layer_shares(shares: Mapping[str, Mapping[str, np.ndarray]], *, per_token: bool = False) -> Chart:
     """Attention by layer, a panel for each kind of token: base dashed, aligned solid.
 
     shares: adapter -> {kind: layers values}, one of the two tables of demo.maps.shares. per_token: the values are per
@@ -89,34 +50,34 @@ def layer_shares(shares: Mapping[str, Mapping[str, np.ndarray]], *, per_token: b
     """
     present = {kind for by_kind in shares.values() for kind in by_kind}
     panels = {title: kinds for title, kinds in PANELS.items() if present & set(kinds)}
-    figure = go.Figure()
+    lines, axes, notes = [], {}, []
     for at, (title, kinds) in enumerate(panels.items()):
         suffix = str(at + 1) if at else ""
         for adapter, by_kind in shares.items():
             values = np.sum([by_kind[kind] for kind in kinds if kind in by_kind], axis=0)
-            figure.add_scatter(
-                x=np.arange(len(values)).tolist(),
-                y=values.tolist(),
-                name=TITLES.get(adapter, adapter),
-                legendgroup=adapter,
-                showlegend=False,
-                xaxis=f"x{suffix}",
-                yaxis=f"y{suffix}",
-                mode="lines",
-                line={"color": BY_KIND[kinds[0]], "width": 3, "dash": "dot" if adapter == BASE else "solid"},
-                hovertemplate=f"layer %{{x}}: %{{y:.{2 if per_token else 1}%}}",
+            lines.append(
+                {
+                    "type": "scatter",
+                    "x": list(range(len(values))),
+                    "y": values.tolist(),
+                    "name": TITLES.get(adapter, adapter),
+                    "legendgroup": adapter,
+                    "showlegend": False,
+                    "xaxis": f"x{suffix}",
+                    "yaxis": f"y{suffix}",
+                    "mode": "lines",
+                    "line": {"color": BY_KIND[kinds[0]], "width": 3, "dash": "dot" if adapter == BASE else "solid"},
+                    "hovertemplate": f"layer %{{x}}: %{{y:.{2 if per_token else 1}%}}",
+                }
             )
-        figure.update_layout(_panel(at, len(panels), suffix))
-        figure.add_annotation(
-            text=title, xref=f"x{suffix} domain", yref=f"y{suffix} domain", x=0, y=1.0, yanchor="bottom",
-            showarrow=False, font=FONT | {"color": INK}, xanchor="left",
-        )  # fmt: skip
-    for adapter in shares:  # the legend is grey, since the lines of an adapter have one colour in each panel
-        line = {"color": NEUTRAL, "width": 3, "dash": "dot" if adapter == BASE else "solid"}
-        name = TITLES.get(adapter, adapter)
-        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=name, legendgroup=adapter)
+        axes |= _panel(at, len(panels), suffix)
+        where = {"xref": f"x{suffix} domain", "yref": f"y{suffix} domain", "x": 0, "y": 1.0}
+        looks = {"xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": FONT}
+        notes.append({"text": title} | where | looks)
+    # the legend is grey, since the lines of an adapter have one colour in each panel
+    lines += [_in_legend(adapter) | {"legendgroup": adapter} for adapter in shares]
     rows = (len(panels) + 1) // 2
-    return _dressed(figure, max(1, rows) * PANEL_HEIGHT + 60, legend=True)
+    return _dressed(lines, axes | {"annotations": notes}, max(1, rows) * PANEL_HEIGHT + 60)
 
 
 def curve(
@@ -125,39 +86,50 @@ def curve(
     plain: Mapping[str, Mapping[str, float]],
     roles: Mapping[str, str],
     label: str,
-) -> go.Figure:
+) -> Chart:
     """Probability of some options along an axis: base dotted, aligned solid, faint where it lies with nothing done.
 
     lines: adapter -> {option: a value for each of xs, None where it is not known}. plain: adapter -> {option: value}.
     roles: option -> "seen", "heard", "read", or another word that has no colour. label: of the axis.
     """
-    figure = go.Figure()
+    drawn = []
     for adapter, by_option in lines.items():
         for option, values in by_option.items():
             role = roles[option]
             colour = next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
             dash = "dot" if adapter == BASE else "solid"
-            figure.add_scatter(
-                x=list(xs), y=list(values), mode="lines+markers", name=f"{TITLES.get(adapter, adapter)}: {role}",
-                line={"color": colour, "width": 3, "dash": dash}, marker={"size": 5}, showlegend=False,
-                hovertemplate=f"%{{x:.3~g}}: %{{y:.0%}} {_safe(option)} ({role})",
+            drawn.append(
+                {
+                    "type": "scatter", "x": list(xs), "y": list(values), "mode": "lines+markers",
+                    "name": f"{TITLES.get(adapter, adapter)}: {role}", "marker": {"size": 5}, "showlegend": False,
+                    "line": {"color": colour, "width": 3, "dash": dash},
+                    "hovertemplate": f"%{{x:.3~g}}: %{{y:.0%}} {_safe(option)} ({role})",
+                }
             )  # fmt: skip
             if option in plain.get(adapter, {}):
-                figure.add_scatter(
-                    x=[xs[0], xs[-1]], y=[plain[adapter][option]] * 2, mode="lines", showlegend=False,
-                    line={"color": rgba(colour, 0.35), "width": 1, "dash": dash}, hoverinfo="skip",
+                drawn.append(
+                    {
+                        "type": "scatter", "x": [xs[0], xs[-1]], "y": [plain[adapter][option]] * 2, "mode": "lines",
+                        "line": {"color": rgba(colour, 0.35), "width": 1, "dash": dash},
+                        "showlegend": False, "hoverinfo": "skip",
+                    }
                 )  # fmt: skip
-    for adapter in lines:
-        line = {"color": NEUTRAL, "width": 3, "dash": "dot" if adapter == BASE else "solid"}
-        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=TITLES.get(adapter, adapter))
+    drawn += map(_in_legend, lines)
     for role in dict.fromkeys(roles.values()):
         colour = next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
         mark = {"color": colour, "size": 11, "symbol": "square"}
-        figure.add_scatter(x=[None], y=[None], mode="markers", marker=mark, name=role)
+        drawn.append({"type": "scatter", "x": [None], "y": [None], "mode": "markers", "marker": mark, "name": role})
     ticks = {"tickfont": {"size": 12}, "gridcolor": FAINT, "zeroline": False}
-    figure.update_xaxes(title={"text": _safe(label), "font": {"size": 13}}, **ticks)
-    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", nticks=5, **ticks)
-    return _dressed(figure, CURVE_HEIGHT, legend=True)
+    across = {"title": {"text": _safe(label), "font": {"size": 13}}} | ticks
+    up = {"range": [-0.02, 1.02], "tickformat": ".0%", "nticks": 5} | ticks
+    return _dressed(drawn, {"xaxis": across, "yaxis": up}, CURVE_HEIGHT)
+
+
+def _in_legend(adapter: str) -> dict:
+    """A trace that only gives an adapter its place in the legend."""
+    line = {"color": NEUTRAL, "width": 3, "dash": "dot" if adapter == BASE else "solid"}
+    name = TITLES.get(adapter, adapter)
+    return {"type": "scatter", "x": [None], "y": [None], "mode": "lines", "line": line, "name": name}
 
 
 def _panel(at: int, count: int, suffix: str) -> dict:
@@ -181,57 +153,32 @@ def _panel(at: int, count: int, suffix: str) -> dict:
     }
 
 
-def _dressed(figure: go.Figure, height: int, *, legend: bool) -> go.Figure:
-    """Clear ground, mid-grey letters, no zooming (a finger on a phone must scroll the page), no tool bar."""
+def _dressed(traces: list[dict], layout: dict, height: int) -> Chart:
+    """Clear ground, mid-grey letters, no zooming (a finger on a phone must scroll the page), no tool bar.
+
+    layout: the chart's own part of it.
+    """
     bare = "rgba(0,0,0,0)"
-    figure.update_layout(
-        template="none",
-        height=height,
-        paper_bgcolor=bare,
-        plot_bgcolor=bare,
-        font=FONT,
-        margin={"l": 8, "r": 8, "t": TOP_WITH_LEGEND if legend else TOP, "b": BOTTOM},
-        barmode="overlay",
-        dragmode=False,
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "yref": "paper", "bgcolor": bare},
-        modebar={
+    general = {
+        "template": NO_TEMPLATE,
+        "height": height,
+        "paper_bgcolor": bare,
+        "plot_bgcolor": bare,
+        "font": FONT,
+        "margin": {"l": 8, "r": 8, "t": TOP, "b": BOTTOM},
+        "barmode": "overlay",
+        "dragmode": False,
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "yref": "paper", "bgcolor": bare},
+        "modebar": {
             "remove": ["zoom", "pan", "select", "lasso", "zoomin", "zoomout", "autoscale", "resetscale", "toimage"]
         },
-        hoverlabel={"font": {"size": 14}},
-    )
-    figure.update_xaxes(fixedrange=True, automargin=True)
-    figure.update_yaxes(fixedrange=True, automargin=True)
-    return figure
-
-
-def _roles(option: str, stimulus: Stimulus) -> list[tuple[str, str]]:
-    """(word, colour) for each modality whose truth an option is."""
-    claims = (("seen", stimulus.seen, SIGHT), ("heard", stimulus.heard, SOUND), ("read", stimulus.read, TEXT))
-    return [(word, colour) for word, label, colour in claims if label and plain(label) == plain(option)]
-
-
-def _bar_looks(options: list[str], stimulus: Stimulus, opacity: float) -> dict:
-    """Colour of each bar; an option that is true of two modalities is striped in the second's colour."""
-    roles = [[colour for _, colour in _roles(option, stimulus)] or [NEUTRAL] for option in options]
-    return {
-        "color": [rgba(colours[0], opacity) for colours in roles],
-        "pattern": {
-            "shape": ["/" if len(colours) > 1 else "" for colours in roles],
-            "fgcolor": [rgba(colours[-1], opacity) for colours in roles],
-            "fgopacity": 1,
-            "fillmode": "overlay",
-            "size": 10,
-            "solidity": 0.5,
-        },
-        "line": {"width": 0},
+        "hoverlabel": {"font": {"size": 14}},
     }
-
-
-def _label(option: str, stimulus: Stimulus) -> str:
-    short = option if len(option) <= LONGEST_LABEL else option[: LONGEST_LABEL - 1].rstrip() + "…"
-    roles = " + ".join(word for word, _ in _roles(option, stimulus))
-    return f"{_safe(short)} <b>({roles})</b>" if roles else _safe(short)
+    still = {"fixedrange": True, "automargin": True}
+    layout = {"xaxis": {}, "yaxis": {}} | layout
+    axes = {name: value | still for name, value in layout.items() if "axis" in name}
+    return {"data": traces, "layout": general | layout | axes}
 
 
 def _safe(text: str) -> str:

@@ -17,7 +17,7 @@ from demo.pages import answers, cards, heads, inside_markup, lens, shelf, worksh
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
-from demo.pages.markup import toast, warn
+from demo.pages.markup import plotted, toast, warn
 from demo.pages.shelf import ShelfDrawer
 from demo.pages.workshop import TAB
 from demo.probing import regions, steering
@@ -127,7 +127,7 @@ class LabPage:
 
     def redraw_layers(self, per_token: bool, sink: bool, request: gr.Request) -> Any:
         asked = self.lab.last(request.session_hash)
-        return insides.by_layer(asked, per_token, sink) if asked and asked.comparison else gr.skip()
+        return plotted(insides.by_layer(asked, per_token, sink)) if asked and asked.comparison else gr.skip()
 
     def export(self, kind: str, view: View, session: str) -> str:
         """Write the last comparison as a file and return its path. Raises McGurkError."""
@@ -227,7 +227,7 @@ class LabPage:
                 inside_markup.words(words.get(name, []), name, strips, mark if marks.get(name) == mark else "")
                 for name in (BASE, answers.second(asked.comparison))
             ),
-            insides.by_layer(asked, per_token, view.sink),
+            plotted(insides.by_layer(asked, per_token, view.sink)),
             inside_markup.steps(insides.written(asked), view.step),
         ]
 

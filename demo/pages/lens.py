@@ -13,6 +13,7 @@ import gradio as gr
 
 from demo.draw import charts
 from demo.pages import answers, asking
+from demo.pages.markup import plotted
 from demo.probing import lens
 from demo.probing.lens import Lens
 from demo.session import Lab
@@ -77,7 +78,7 @@ class LensTab:
         curve = found.curve(where)
         layers = len(next(iter(next(iter(curve.values())).values())))
         label = LABELS.get(where, f"layer: share of {where} tokens that say it")
-        figure = charts.curve(range(layers), curve, {}, found.roles, label)
+        figure = plotted(charts.curve(range(layers), curve, {}, found.roles, label))
         at = layers - 1 if layer is None else min(layer, layers - 1)
         return [figure, gr.Slider(maximum=layers - 1, value=at, visible=where in SHOWN), words(found, where, at)]
 

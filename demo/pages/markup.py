@@ -1,4 +1,4 @@
-"""What several pages write: pictures inside the page, warnings. Knows HTML's rules. Does not know any page."""
+"""What several pages write: pictures, charts, warnings. Knows HTML and Gradio's plots. Does not know any page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import base64
 from html import escape
 
 import gradio as gr
+import orjson
+from gradio.components.plot import PlotData
+
+from demo.draw.charts import Chart
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """An image as an address that holds it. kind: "jpeg" or "png"."""
+    """An image as an address that holds it. kind: "jpeg" or "webp"."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def plotted(chart: Chart) -> PlotData:
+    """A chart as gr.Plot takes it, without the detour of a plotly figure."""
+    return PlotData(type="plotly", plot=orjson.dumps(chart, option=orjson.OPT_SERIALIZE_NUMPY).decode())  # nan: null
 
 
 def toast(said: object) -> str:

@@ -15,7 +15,7 @@ import gradio as gr
 from demo import inside
 from demo.draw import charts
 from demo.pages import answers, asking, workshop_markup
-from demo.pages.markup import warn
+from demo.pages.markup import plotted, warn
 from demo.probing import regions, steering, sweeps, workshop
 from demo.probing.sweeps import Curve
 from demo.session import Asked, Lab
@@ -164,7 +164,7 @@ class Workshop:
             adapter: {option: [point and point[option] for point in points] for option in roles}
             for adapter, points in curve.points.items()
         }
-        return charts.curve(curve.xs, lines, curve.plain, roles, curve.label)
+        return plotted(charts.curve(curve.xs, lines, curve.plain, roles, curve.label))
 
     def _form(self, it: Intervention | None, asked: Asked | None) -> str:
         strengths = inside.strengths(asked) if asked and asked.comparison else {}

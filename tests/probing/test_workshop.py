@@ -178,9 +178,9 @@ def test_a_curve_is_drawn_with_what_is_true(lab):
     assert roles == {"dog": "seen", "cat": "heard", "none of the above": "abstains"}
     lines = {name: {o: [p and p[o] for p in points] for o in roles} for name, points in curve.points.items()}
     figure = charts.curve(curve.xs, lines, curve.plain, roles, curve.label)
-    drawn = [trace for trace in figure.data if trace.mode == "lines+markers"]
-    assert len(drawn) == 6 and {trace.line.dash for trace in drawn} == {"dot", "solid"}
-    assert list(drawn[0].x) == list(curve.xs)
+    drawn = [trace for trace in figure["data"] if trace["mode"] == "lines+markers"]
+    assert len(drawn) == 6 and {trace["line"]["dash"] for trace in drawn} == {"dot", "solid"}
+    assert drawn[0]["x"] == list(curve.xs)
 
 
 def test_a_curve_needs_options(lab):
