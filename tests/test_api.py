@@ -68,7 +68,7 @@ def test_an_intervention_on_the_last_question(client):
     )
     told = client.predict(does="pick~patch~3.4~sound~0-0.3~text~hear", api_name="/intervene")
     assert told["word"].startswith("cut~source~region~target~everything after~region~")
-    picked = "1 patch of the picture in all frames, 0.0 to 0.3 s of the sound and the word “hear” of the question"
+    picked = "row 4, column 5 in all frames, 0.00 to 0.32 s of the sound and the word “hear” of the question"
     assert told["does"] == f"Nothing can look at {picked} any more."
     refused = "listen~gain~9", "magic", "listen", "pick", "pick~patch~99.0", "pick~text~unicorn", "cut~source~region"
     for wrong in refused:

@@ -161,8 +161,9 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
 
         does: as in the page's links: an id, then names and values of its controls with ~ between, such as
         listen~kind~sound~gain~0.5 or cut~source~picture~layers~3-9; python -m demo interventions lists them. Or places
-        that nobody can look at any more: pick~patch~3.4~patch~2.0.5~sound~1.28-1.6~text~dog, which are a row and column
-        of attention's video (counted from 0) in all frames or in frame 5, seconds, and a word wherever it stands.
+        that nobody can look at any more: pick~patch~3.4~patch~2.0.5~frame~2~sound~1.28-1.6~text~dog~whole~text, which
+        are a row and column of attention's video (counted from 0) in all frames or in frame 5, a whole frame, seconds,
+        a word wherever it stands, and all of a modality.
 
         Returns:
         "base" and "aligned" as ask gives them, and "id", "word", "values", "does", "paper", "fails"

@@ -21,7 +21,10 @@ from models.omni import Kind
 
 EMPTY = '<p class="hint tall">Attention appears here with the next answer.</p>'
 MEDIA = {Kind.VIDEO: "see", Kind.AUDIO: "hear"}
-PICK = "Click what the models shall no longer be able to look at: patches in Frames, moments in Sound, words in Words."
+PICK = (
+    "Click what the models shall no longer be able to look at: patches or a whole frame in Frames, moments or all of "
+    "Sound, words or the whole injected text in Words."
+)
 BARS = 60  # of a strip of sound, at most: the heaviest of neighbours stands for them
 
 
@@ -31,7 +34,8 @@ def frames(seen: FramesSeen | None, at: int, mark: str = "") -> str:
         return '<p class="hint tall">There is no picture to look at.</p>'
     patches = _patches(seen)
     figures = "".join(
-        f'<figure><figcaption>{title} <span>{seen.times[at]:.1f} s</span></figcaption><div class="screen">'
+        f"<figure><figcaption>{title} <span>{seen.times[at]:.1f} s</span>{_whole('frame', 'this whole frame')}"
+        '</figcaption><div class="screen">'
         + "".join(
             f'<img class="{"on" if n == at else ""}" src="{data_uri("jpeg", jpeg)}" '
             f'alt="{title}: attention on the frame at {time:.1f} s">'
@@ -52,6 +56,7 @@ def sound(picture: SoundPicture | None, moments: Sequence[tuple[float, float]] =
     Image.fromarray(picture.image).save(written, "png", compress_level=3)
     left, top, right, bottom = picture.plot
     return (
+        f"{_whole('sound', 'the whole sound') if moments else ''}"
         f'<div class="spectrogram" data-seconds="{picture.seconds:.3f}" data-prompt="{escape(mark)}" '
         f'data-left="{left:.5f}" data-right="{right:.5f}">'
         f'<img src="{data_uri("png", written.getvalue())}" alt="Spectrogram, and below it the attention on each moment '
@@ -72,7 +77,9 @@ def words(shades: Sequence[Shade], adapter: str, strips: Mapping[Kind, Strip], m
     )
     title = escape(answers.TITLES.get(adapter, adapter))
     where = f' data-prompt="{escape(mark)}"' if mark else ""
-    return f'<section class="shaded"><h3>{title}</h3><div class="text"{where}>{said}</div></section>'
+    added = mark and any(shade.kind is Kind.INJECTED for shade in shades)
+    whole = _whole("text", "the whole injected text") if added else ""
+    return f'<section class="shaded"><h3>{title}{whole}</h3><div class="text"{where}>{said}</div></section>'
 
 
 def scissors() -> str:
@@ -141,9 +148,16 @@ def _moments(picture: SoundPicture, moments: Sequence[tuple[float, float]]) -> s
     return f'<div class="moments" style="{place}">{cells}</div>' if cells else ""
 
 
+def _whole(what: str, said: str) -> str:
+    """The button that picks everything of its kind at once."""
+    return f'<button type="button" class="whole" data-whole="{what}">{said}</button>'
+
+
 def _word(shade: Shade, pickable: bool) -> str:
     first, last = shade.ends
     pick = f' data-pick="words~{first}-{last}"' if pickable and shade.text.strip() else ""
+    if pick and shade.kind is Kind.INJECTED:
+        pick += " data-injected"
     if shade.strength is None:
         return f"<span{pick}>{escape(shade.text)}</span>"
     less = " less" if shade.strength < 0 else ""

@@ -1,4 +1,5 @@
-/* What is picked on the drawings to be cut off: patches, moments, words. A second click on the same takes it away.
+/* What is picked on the drawings to be cut off: patches, moments, words, or a whole frame, sound or text at once. A second
+   click on the same takes it away.
    Knows where something was picked. Does not know what it is to the models: the server looks that up. */
 (() => {
   const picks = new Map(); // part of the word that is sent -> what is said of it
@@ -29,21 +30,67 @@
     }
   }
 
+  /* What can be picked as a whole, and the parts that it has: "frame~2" its patches, "whole~sound", "whole~text". */
+  function wholes() {
+    const film = document.querySelector("#frames .film"), found = new Map();
+    const cells = [...document.querySelectorAll("#frames figure:first-child .patches [data-pick]")];
+    const frames = cells.length ? film.dataset.times.split(",") : [];
+    frames.forEach((_, at) => found.set(`frame~${at}`, cells.map((cell) => [`${cell.dataset.pick}.${at}`, cell.title])));
+    for (const [name, where] of [["whole~sound", "#sound-map .moments [data-pick]"], ["whole~text", "#words-base [data-injected]"]]) {
+      const parts = [...document.querySelectorAll(where)].map((cell) => [cell.dataset.pick, cell.title || cell.textContent.trim()]);
+      if (parts.length) found.set(name, parts);
+    }
+    return found;
+  }
+
+  /* The patch of one frame is picked with that of all frames. */
+  const has = (part) => picks.has(part) || (part.startsWith("patch~") && picks.has(part.replace(/\.\d+$/, "")));
+  const nameOf = (button) =>
+    button.dataset.whole === "frame" ? `frame~${button.closest(".film").dataset.at}` : `whole~${button.dataset.whole}`;
+  const full = (parts) => parts.every(([part]) => has(part));
+
+  function pickWhole(button) {
+    const parts = wholes().get(nameOf(button)) ?? [], wanted = !full(parts);
+    for (const [part, title] of parts) {
+      if (wanted && !has(part)) picks.set(part, title);
+      if (!wanted) for (const one of [part, part.replace(/^(patch~\d+\.\d+)\.\d+$/, "$1")]) picks.delete(one);
+    }
+  }
+
+  /* What is picked, in as few parts as say it. */
+  function parts() {
+    const found = new Set(picks.keys());
+    for (const [name, members] of wholes()) {
+      if (!full(members)) continue;
+      found.add(name);
+      for (const [part] of members) found.delete(part);
+    }
+    return [...found];
+  }
+
   /* "sound~1.28-1.6": seconds */
   function length(one) {
     const [start, end] = one.split("~")[1].split("-").map(Number);
     return end - start;
   }
 
+  function listed(names, most, rest) {
+    return names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} ${rest}` : "");
+  }
+
   function said() {
-    const of = (kind) => [...picks].filter(([one]) => one.startsWith(kind));
-    const patches = of("patch~").length, words = of("words~").map(([, word]) => `“${word}”`);
-    const seconds = of("sound~").reduce((sum, [one]) => sum + length(one), 0);
-    const parts = [];
-    if (patches) parts.push(`${patches} patch${patches === 1 ? "" : "es"} of the picture`);
-    if (seconds) parts.push(`${seconds.toFixed(1)} s of the sound`);
-    if (words.length) parts.push(words.slice(0, 4).join(", ") + (words.length > 4 ? ` and ${words.length - 4} more words` : ""));
-    return parts.join(" · ");
+    const all = parts(), of = (kind) => all.filter((one) => one.startsWith(kind)), said = [];
+    const times = document.querySelector("#frames .film")?.dataset.times.split(",") ?? [];
+    const frames = of("frame~").map((one) => Number(one.split("~")[1])).sort((a, b) => a - b);
+    const patches = of("patch~").length, words = of("words~").map((one) => `“${picks.get(one)}”`);
+    const seconds = of("sound~").reduce((sum, one) => sum + length(one), 0);
+    if (frames.length) said.push(`the whole frame${frames.length === 1 ? "" : "s"} at ${listed(frames.map((at) => Number(times[at]).toFixed(1)), 3, "more")} s`);
+    if (patches) said.push(`${patches} patch${patches === 1 ? "" : "es"} of the picture`);
+    if (all.includes("whole~sound")) said.push("the whole sound");
+    if (seconds) said.push(`${seconds.toFixed(1)} s of the sound`);
+    if (all.includes("whole~text")) said.push("the whole injected text");
+    if (words.length) said.push(listed(words, 4, "more words"));
+    return said.join(" · ");
   }
 
   function set(element, name, value) {
@@ -68,6 +115,9 @@
       set(cell, "tabindex", on ? (cell === reached.get(group) ? "0" : "-1") : null);
       if (cell.localName === "span") set(cell, "role", on ? "button" : null);
     }
+    const known = on && wholes();
+    for (const button of document.querySelectorAll("#tabs [data-whole]"))
+      set(button, "aria-pressed", on ? String(full(known.get(nameOf(button)) ?? [[""]])) : null);
     const dock = document.querySelector("#dock .dock");
     if (!dock) return;
     const output = dock.querySelector("output"), text = said() || output.dataset.none;
@@ -85,10 +135,12 @@
     if (e.target.closest?.("#scissors")) turn(!picking());
     const act = e.target.closest?.("#dock [data-do]")?.dataset.do;
     if (act === "clear") picks.clear();
-    if (act === "cut") window.mcgurk.workshop.wish(["pick", "of", prompt, ...picks.keys()].join("~"));
+    if (act === "cut") window.mcgurk.workshop.wish(["pick", "of", prompt, ...parts()].join("~"));
     const cell = e.target.closest?.("#tabs [data-pick]");
     if (cell && picking() && !drag?.moved) pick(cell, !picked(cell));
-    if (cell || act) show();
+    const whole = picking() && e.target.closest?.("#tabs [data-whole]");
+    if (whole) pickWhole(whole);
+    if (cell || act || whole) show();
   });
 
   /* A stroke over patches or moments picks them all, or takes them all away. */
@@ -113,6 +165,10 @@
 
   const STEPS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
   document.addEventListener("keydown", (e) => {
+    if (picking() && e.key === "Escape" && e.target.closest?.("#tabs, #dock")) {
+      turn(false);
+      document.getElementById("scissors")?.focus();
+    }
     const cell = picking() && e.target.matches?.("#tabs [data-pick]") && e.target;
     if (!cell) return;
     if (e.key === "Enter" || e.key === " ") {
@@ -126,9 +182,6 @@
       cell.tabIndex = -1;
       next.tabIndex = 0;
       next.focus();
-    } else if (e.key === "Escape") {
-      turn(false);
-      document.getElementById("scissors")?.focus();
     } else return;
     show();
   });

@@ -1,8 +1,10 @@
 """Regions of a prompt: what a visitor picked as positions to cut off, and positions said in words again.
 
-A pick is a word: pick~of~MARK~patch~3.4~patch~2.0.5~sound~1.28-1.6~words~40-41~text~dog. of: the mark() of the prompt
-that it was picked in; patch: row.column, of all frames, or row.column.frame; sound: seconds; words: positions, first
-and last; text: a word or phrase, wherever it stands. Knows TokenMaps. Does not know pages, or how a region is cut off.
+A pick is a word: pick~of~MARK~patch~3.4~patch~2.0.5~frame~2~sound~1.28-1.6~words~40-41~text~dog~whole~sound. of: the
+mark() of the prompt that it was picked in; patch: row.column, of all frames, or row.column.frame; frame: a whole one;
+sound: seconds; words: positions, first and last; text: a word or phrase, wherever it stands; whole: all of a modality.
+Rows, columns and frames are counted from 0 there, and from 1 where they are told. Knows TokenMaps. Does not know pages,
+or how a region is cut off.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from demo.sentences import quoted, shortened
 from models.interventions import Cut
 from models.interventions import cut as cuts
 from models.interventions.cut import EVERYTHING, REGION
+from models.interventions.intervention import MODALITIES
 from models.omni import Kind, McGurkError, TokenMap
 
 PICK = "pick"
@@ -31,6 +34,7 @@ FEW = 3  # of a kind that are named one by one
 NOTHING = "Nothing is picked yet: click a patch, a stretch of sound or a word first."
 TEXTS = {Kind.SYSTEM: "instructions", Kind.INJECTED: "injected text", Kind.QUESTION: "question"}
 _PATCH = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?")
+_FRAME = re.compile(r"[0-9]{1,4}")
 _SOUND = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)-([0-9]{1,5}(?:\.[0-9]{1,3})?)")
 _WORDS = re.compile(r"([0-9]{1,6})-([0-9]{1,6})")
 
@@ -90,7 +94,7 @@ def moved(tokens: TokenMap, region: Iterable[int], other: TokenMap) -> tuple[int
 
 
 def told(tokens: TokenMap, region: Iterable[int]) -> str:
-    """What these positions of a prompt are: "2 patches of the picture in all frames and 1.0 to 2.0 s of the sound"."""
+    """What these positions of a prompt are: "row 3, column 4 in all frames and 1.00 to 2.00 s of the sound"."""
     chosen = sorted({*region})
     here = [at for at in chosen if 0 <= at < len(tokens)]
     by_kind: dict[Kind, list[int]] = defaultdict(list)
@@ -108,13 +112,17 @@ def _found(tokens: TokenMap, name: str, value: str) -> tuple[int, ...]:
     if name == "patch" and (given := _PATCH.fullmatch(value)):
         row, column, *time = (int(number) for number in given.groups() if number is not None)
         return cuts.patch(tokens, row, column, tuple(time))
+    if name == "frame" and _FRAME.fullmatch(value):
+        return cuts.frame(tokens, int(value))
+    if name == "whole" and value in MODALITIES:
+        return cuts.whole(tokens, value)
     if name == "sound" and (given := _SOUND.fullmatch(value)):
         return cuts.stretch(tokens, float(given[1]), float(given[2]))
     if name == "words" and (given := _WORDS.fullmatch(value)):
         return cuts.between(tokens, int(given[1]), int(given[2]))
     if name == "text":
         return cuts.words(tokens, value)
-    raise McGurkError(f"{quoted(name)} can't be picked at {quoted(value)}: pick patches, sound, words or text.")
+    raise McGurkError(f"{quoted(name)} can't be picked at {quoted(value)}: pick patches, frames, sound, words or text.")
 
 
 def _patches(tokens: TokenMap, places: Sequence[int]) -> list[str]:
@@ -123,20 +131,41 @@ def _patches(tokens: TokenMap, places: Sequence[int]) -> list[str]:
         return []
     if len(places) == tokens.kinds.count(Kind.VIDEO):
         return ["the whole picture"]
-    seen: dict[tuple[int, int], list[int]] = defaultdict(list)
+    seen: dict[tuple[int, int], set[int]] = defaultdict(set)
     for time, row, column in tokens.video[list(places)].tolist():
-        seen[row, column].append(time)
-    always = sum(len(when) == times for when in seen.values())
-    now_and_then = [when for when in seen.values() if len(when) < times]
-    parts = []
-    if always:
-        parts.append(f"{_count(always, 'patch', 'patches')} of the picture{' in all frames' * (times > 1)}")
-    if now_and_then:
-        shown = sorted({time for when in now_and_then for time in when})
-        moments = _listed([f"{tokens.frame_times[time]:.1f}" for time in shown])
-        when = f"at {moments} s" if len(shown) <= FEW else f"in {len(shown)} of {times} frames"
-        parts.append(f"{_count(len(now_and_then), 'patch', 'patches')} of the picture {when}")
+        seen[row, column].add(time)
+    every = tokens.grid[1] * tokens.grid[2]
+    full = {time for time in range(times) if sum(time in when for when in seen.values()) == every}
+    always = [patch for patch, when in seen.items() if len(when) == times]
+    now_and_then = {patch: when - full for patch, when in seen.items() if len(when) < times and when - full}
+    parts = [f"{_patch_names(always)} {'in all frames' if times > 1 else 'of the picture'}"] if always else []
+    if full:
+        whole = f"the whole {_frames(tokens, full)}"
+        parts.append(whole if len(full) <= FEW else f"{len(full)} of {times} frames as a whole")
+    if len(now_and_then) > FEW:
+        shown = {time for when in now_and_then.values() for time in when}
+        where = f"the {_frames(tokens, shown)}" if len(shown) <= FEW else f"{len(shown)} of {times} frames"
+        parts.append(f"{_patch_names([*now_and_then])} in {where}")
+        return parts
+    together: dict[frozenset[int], list[tuple[int, int]]] = defaultdict(list)
+    for patch, when in now_and_then.items():
+        together[frozenset(when)].append(patch)
+    for when, patches in together.items():
+        where = f"the {_frames(tokens, when)}" if len(when) <= FEW else f"{len(when)} of {times} frames"
+        parts.append(f"{_patch_names(patches)} of {where}")
     return parts
+
+
+def _patch_names(patches: Sequence[tuple[int, int]]) -> str:
+    if len(patches) > FEW:
+        return f"{len(patches)} patches"
+    return _listed([f"row {row + 1}, column {column + 1}" for row, column in sorted(patches)])
+
+
+def _frames(tokens: TokenMap, times: Iterable[int]) -> str:
+    """ "frame at 1.0 s" or "frames at 1.0 and 1.5 s"."""
+    chosen = sorted(times)
+    return f"frame{'s' * (len(chosen) > 1)} at {_listed([f'{tokens.frame_times[time]:.1f}' for time in chosen])} s"
 
 
 def _sound(tokens: TokenMap, places: Sequence[int]) -> list[str]:
@@ -156,11 +185,13 @@ def _sound(tokens: TokenMap, places: Sequence[int]) -> list[str]:
     some = "some frequencies of " if len(places) < alike.sum() else ""
     if len(runs) > FEW:
         return [f"{some}{sum(end - start for start, end in runs):.1f} s of the sound in {len(runs)} pieces"]
-    return [f"{some}{_listed([f'{start:.1f} to {end:.1f}' for start, end in runs])} s of the sound"]
+    return [f"{some}{_listed([f'{start:.2f} to {end:.2f}' for start, end in runs])} s of the sound"]
 
 
 def _words(tokens: TokenMap, kind: Kind, places: Sequence[int]) -> str:
     """Neighbours are told as one."""
+    if kind is Kind.INJECTED and len(places) == tokens.kinds.count(kind) > 1:
+        return f"the whole {TEXTS[kind]}"
     runs = [[at for _, at in run] for _, run in groupby(enumerate(places), lambda pair: pair[1] - pair[0])]
     said = [shortened("".join(tokens.pieces[at] for at in run).strip()) for run in runs]
     count = sum(max(1, len(one.split())) for one in said)

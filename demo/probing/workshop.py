@@ -63,7 +63,7 @@ def steer(lab: Lab, session: str, it: Intervention) -> Iterator[Wait | Asked]:
         model, again = lab.model(), {"encoded": asked.encoded, "stop": stop}
         each = _elsewhere(asked, it, model.alternatives)
         *_, steered = compare(model, original.stimulus, original.question, each=each, **again, **how)
-        yield steered
+        yield _with_places(steered, it, region(asked, it))
 
     for step in lab.run(session, answer, key=key_of(asked.situation.digest, "steer", original.question, how)):
         if isinstance(step, Wait):
@@ -86,6 +86,17 @@ def _elsewhere(asked: Asked, it: Intervention, others: Iterable[str]) -> dict[st
             raise McGurkError("What was picked stands in one of the two prompts only: pick what both have.")
         found[adapter] = {"steering": replace(it, region=region)}
     return found
+
+
+def _with_places(steered: Comparison, it: Intervention, places: str) -> Comparison:
+    """The same with receipts that say in words which places were cut off, not by their positions."""
+    if not places:
+        return steered
+    told = {}
+    for adapter, answer in steered.answers.items():
+        done = answer.receipt.intervention | {"what": tellings.told(it, places)}
+        told[adapter] = replace(answer, receipt=replace(answer.receipt, intervention=done))
+    return replace(steered, answers=told)
 
 
 def cost(asked: Asked) -> tuple[float, float, int]:

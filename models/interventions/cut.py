@@ -2,8 +2,8 @@
 
 Attention knock-out, "Cross-modal Information Flow in Multimodal Large Language Models" (arXiv 2411.18620): scores from
 the source to the target are closed. Sources and targets are kinds of tokens that partition the prompt, or positions:
-a patch of a frame, a stretch of sound, words, which patch(), stretch(), words() and between() find. The target "last"
-is the prompt's last position and the answer after it.
+a patch of a frame, a frame, a stretch of sound, words, which patch(), frame(), stretch(), words(), between() and
+whole() find. The target "last" is the prompt's last position and the answer after it.
 """
 
 from __future__ import annotations
@@ -109,6 +109,18 @@ def patch(tokens: TokenMap, row: int, column: int, times: tuple[int, ...] = ()) 
     there = (r == row) & (c == column) & ((t >= 0) if not times else np.isin(t, times))
     when = f" in frame {', '.join(map(str, times))}" if times else ""
     return _found(there, f"The picture has no patch ({row}, {column}){when}")
+
+
+def frame(tokens: TokenMap, time: int) -> tuple[int, ...]:
+    """Positions of a whole frame, counted from 0."""
+    return _found(tokens.video[:, 0] == time, f"The picture has no frame {time}")
+
+
+def whole(tokens: TokenMap, kind: str) -> tuple[int, ...]:
+    """All positions of a modality: "picture", "sound" or "text"."""
+    there = np.zeros(len(tokens), bool)
+    there[tokens.positions(KIND_OF[kind])] = True
+    return _found(there, f"There is no {kind} here")
 
 
 def stretch(tokens: TokenMap, start: float, end: float) -> tuple[int, ...]:

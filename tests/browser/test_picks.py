@@ -46,9 +46,11 @@ def test_patches_are_picked_and_cut(visit):
     page.wait_for_function("() => location.search.includes('layer=2')")
     assert pressed(page, CELLS) == 2  # on drawings that are new
     page.click(CUT)
-    wait_for(page, "#steered .does", "2 patches of the picture in all frames and 1 patch of the picture at")
+    wait_for(
+        page, "#steered .does", "row 2, column 2 and row 2, column 3 in all frames and row 3, column 7 of the frame at"
+    )
     assert page.locator("#steered .answer").count() == 2
-    assert "2 patches of the picture" in page.locator("#how").inner_text()
+    assert "row 2, column 3 in all frames" in page.locator("#how").inner_text()
     page.wait_for_function("() => location.search.includes('region')")
     page.get_by_role("tab", name="Frames").click()
     page.click("#dock [data-do=clear]")
@@ -76,7 +78,9 @@ def test_a_stroke_over_the_sound_and_a_word_are_cut_together(visit):
     assert pressed(page, "#words-base [data-pick]") == 1  # the same word of the same prompt
     assert "onerror=alert(1)" in picked(page)
     page.click(CUT)
-    wait_for(page, "#steered .does", "1.6 to 2.6 s of the sound and the word “onerror=alert(1)>” of the injected text")
+    wait_for(
+        page, "#steered .does", "1.60 to 2.56 s of the sound and the word “onerror=alert(1)>” of the injected text"
+    )
     assert page.locator("#dock img, #how img, #steered img").count() == 0
 
 
@@ -99,7 +103,42 @@ def test_the_keyboard_picks_and_cuts(visit):
     page.keyboard.press(" ")
     page.locator(CUT).focus()
     page.keyboard.press("Enter")
-    wait_for(page, "#steered .does", "1 patch of the picture in all frames")
+    wait_for(page, "#steered .does", "row 2, column 2 in all frames")
+
+
+def test_a_frame_the_sound_and_the_caption_are_picked_whole(visit):
+    page = visit(f"{CONFLICT}&text=caption&says=a+loud+dog")
+    whole = "#frames figure:first-child [data-whole]"
+    assert not page.locator(whole).is_visible()
+    page.click("#scissors")
+    page.click(whole)
+    cells = page.locator(CELLS).count()
+    assert picked(page) == "the whole frame at 0.0 s" and pressed(page, CELLS) == cells
+    assert page.locator("#frames [data-whole][aria-pressed=true]").count() == 2  # before and after
+    page.locator(CELLS).nth(3).click()  # all but one
+    assert picked(page) == f"{cells - 1} patches of the picture" and pressed(page, whole) == 0
+    page.click(whole)
+    assert picked(page) == "the whole frame at 0.0 s"
+    page.locator("#frame input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("cells => !document.querySelector(`${cells}[aria-pressed=true]`)", arg=CELLS)
+    assert pressed(page, whole) == 0  # another frame
+    page.locator(whole).focus()
+    page.keyboard.press("Enter")
+    assert picked(page) == "the whole frames at 0.0, 0.5 s"
+    page.keyboard.press(" ")
+    page.get_by_role("tab", name="Sound").click()
+    page.locator("#sound-map [data-whole]").focus()
+    page.keyboard.press(" ")
+    assert pressed(page, MOMENTS) == page.locator(MOMENTS).count()
+    page.get_by_role("tab", name="Words").click()
+    page.click("#words-aligned [data-whole]")
+    assert picked(page) == "the whole frame at 0.0 s · the whole sound · the whole injected text"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "scissors"
+    page.click("#scissors")
+    page.click(CUT)
+    wait_for(page, "#steered .does", "the whole frame at 0.0 s, the whole sound and the whole injected text")
 
 
 def test_another_question_forgets_what_was_picked(visit):
@@ -122,10 +161,11 @@ def test_screenshots(visit, name, size, theme):
         page.get_by_role("tab", name=tab).click()
         for at in (2, 3):
             page.locator(cells).nth(at).click()
+        page.locator("#tabs [data-whole]:visible").first.click()
         page.wait_for_timeout(300)  # transitions settle
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         page.screenshot(path=SCREENS / f"picks-{tab.lower()}-{name}-{theme}.png")
     page.click(CUT)
-    wait_for(page, "#steered .does", "of the sound")
+    wait_for(page, "#steered .does", "the whole sound")
     page.wait_for_timeout(300)
     page.screenshot(path=SCREENS / f"picks-cut-{name}-{theme}.png")

@@ -86,6 +86,9 @@ def test_words_where_they_stand_and_wherever_they_stand():
         ("pick~patch~0.0.99", r"no patch \(0, 0\) in frame 99"),
         ("pick~patch~-1.0", "can't be picked"),
         ("pick~patch~1", "can't be picked"),
+        ("pick~frame~4", "no frame 4"),
+        ("pick~frame~x", "can't be picked"),
+        ("pick~whole~smell", "can't be picked"),
         ("pick~sound~90-91", "no sound from 90 to 91 s"),
         ("pick~sound~2-1", "no sound from 2 to 1 s"),
         ("pick~sound~nan-1", "can't be picked"),
@@ -107,7 +110,13 @@ def test_what_is_not_there_is_refused_in_one_sentence(pick, said):
 
 
 def test_a_modality_that_is_not_there_has_no_places():
-    for tokens, pick in ((prompt(frames=0), "pick~patch~0.0"), (prompt(seconds=0), "pick~sound~0-1")):
+    for tokens, pick in (
+        (prompt(frames=0), "pick~patch~0.0"),
+        (prompt(frames=0), "pick~frame~0"),
+        (prompt(seconds=0), "pick~sound~0-1"),
+        (prompt(seconds=0), "pick~whole~sound"),
+        (prompt(text=""), "pick~whole~text"),
+    ):
         with pytest.raises(McGurkError, match="choose what is there"):
             regions.cut(tokens, pick)
 
@@ -152,17 +161,28 @@ def test_marks_tell_prompts_apart():
 @pytest.mark.parametrize(
     ("pick", "said"),
     [
-        ("patch~2.5", "1 patch of the picture in all frames"),
-        ("patch~2.5~patch~2.6", "2 patches of the picture in all frames"),
-        ("patch~2.5.0~patch~2.6.3", "2 patches of the picture at 0.0 and 1.5 s"),
-        ("patch~2.5~patch~1.1.2", "1 patch of the picture in all frames and 1 patch of the picture at 1.0 s"),
-        ("sound~0.96-1.92", "1.0 to 1.9 s of the sound"),
-        ("sound~0-0.3~sound~0.7-0.9", "0.0 to 0.3 and 0.6 to 1.0 s of the sound"),
+        ("patch~2.5", "row 3, column 6 in all frames"),
+        ("patch~2.5~patch~2.6", "row 3, column 6 and row 3, column 7 in all frames"),
+        ("patch~0.0~patch~2.5~patch~2.6~patch~6.6", "4 patches in all frames"),
+        ("patch~2.5.0~patch~2.6.3",
+         "row 3, column 6 of the frame at 0.0 s and row 3, column 7 of the frame at 1.5 s"),
+        ("patch~2.5.0~patch~2.5.3", "row 3, column 6 of the frames at 0.0 and 1.5 s"),
+        ("patch~0.0.1~patch~0.1.1~patch~0.2.1~patch~0.3.2", "4 patches in the frames at 0.5 and 1.0 s"),
+        ("patch~2.5~patch~1.1.2", "row 3, column 6 in all frames and row 2, column 2 of the frame at 1.0 s"),
+        ("frame~2", "the whole frame at 1.0 s"),
+        ("frame~0~frame~3~patch~0.0.1",
+         "the whole frames at 0.0 and 1.5 s and row 1, column 1 of the frame at 0.5 s"),
+        ("frame~1~patch~0.0", "row 1, column 1 in all frames and the whole frame at 0.5 s"),
+        ("frame~0~frame~1~frame~2~frame~3", "the whole picture"),
+        ("sound~0.96-1.92", "0.96 to 1.92 s of the sound"),
+        ("sound~0-0.3~sound~0.7-0.9", "0.00 to 0.32 and 0.64 to 0.96 s of the sound"),
         ("sound~0-9", "the whole sound"),
+        ("whole~sound~whole~text", "the whole sound and the whole injected text"),
+        ("whole~picture", "the whole picture"),
         ("text~mat", "the word “mat” of the injected text"),
         ("text~dog~text~a cat on", "the words “a cat on” of the injected text and the word “dog?” of the question"),
         ("patch~0.0~sound~0-0.3~text~or",
-         "1 patch of the picture in all frames, 0.0 to 0.3 s of the sound and the word “or” of the question"),
+         "row 1, column 1 in all frames, 0.00 to 0.32 s of the sound and the word “or” of the question"),
     ],
 )  # fmt: skip
 def test_positions_are_told_in_words(pick, said):
@@ -173,12 +193,15 @@ def test_positions_are_told_in_words(pick, said):
 def test_what_else_positions_can_be():
     tokens = prompt()
     audio, video = tokens.positions(Kind.AUDIO).tolist(), tokens.positions(Kind.VIDEO).tolist()
-    assert regions.told(tokens, audio[::BANDS][:2]) == "some frequencies of 0.0 to 0.6 s of the sound"
+    assert regions.told(tokens, audio[::BANDS][:2]) == "some frequencies of 0.00 to 0.64 s of the sound"
     assert regions.told(tokens, audio[0 :: 2 * BANDS] + audio[1 :: 2 * BANDS]).endswith("s of the sound in 5 pieces")
     assert regions.told(tokens, video) == "the whole picture"
     marker = tokens.positions(Kind.MARKER)[0]
     assert regions.told(tokens, [marker, len(tokens) + 5]) == "1 marker and 1 position that this prompt does not have"
-    assert "patch of the picture in all frames" not in regions.told(prompt(frames=1), video[:1])
+    assert regions.told(prompt(frames=1), video[:1]) == "row 1, column 1 of the picture"
+    long = prompt(frames=5)
+    many = [at for time in range(4) for at in regions.positions(long, f"pick~frame~{time}")]
+    assert regions.told(long, many) == "4 of 5 frames as a whole"
     said = regions.told(
         prompt(text="<b>x</b>\n" * 60), regions.positions(prompt(text="<b>x</b>\n" * 60), "pick~text~<b>")
     )
@@ -196,7 +219,10 @@ def test_a_pick_asks_the_last_question_again(lab):
     it = workshop.meant(lab, "me", "pick~patch~3.3~sound~0-0.5")
     *_, asked = workshop.steer(lab, "me", it)
     assert asked.changed[0] == it and asked.changed[1].complete
-    assert workshop.region(asked, it) == "1 patch of the picture in all frames and 0.0 to 0.6 s of the sound"
+    assert workshop.region(asked, it) == "row 4, column 4 in all frames and 0.00 to 0.64 s of the sound"
+    for answer in asked.changed[1].answers.values():
+        said = answer.receipt.intervention["what"]
+        assert said == f"Nothing can look at {workshop.region(asked, it)} any more."
     assert workshop.meant(lab, "me", "look~sound~0") == Look(sound=0.0)
     assert workshop.region(asked, Look(sound=0.0)) == workshop.region(None, it) == ""
     with pytest.raises(McGurkError, match="ask first"):
