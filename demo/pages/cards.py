@@ -141,6 +141,16 @@ def state_of(*values: Any, **view: Any) -> State:
     )
 
 
+def missing(*values: Any) -> str:
+    """What has to be written before anything can be asked, as a sentence; "" if nothing is."""
+    v = dict(zip(FIELDS, values, strict=True))
+    if v["ask"] == OWN and not (v["own"] or "").strip():
+        return "Write your question, then Enter."
+    if v["text"] == "free" and not (v["free"] or "").strip():
+        return "Write what the text says, and the models are asked."
+    return ""
+
+
 def values(state: State) -> list[Any]:
     """What the controls hold when they show a state, in the order of FIELDS."""
     c = state.conflict

@@ -49,8 +49,6 @@ class Heads:
         asked = self.lab.last(request.session_hash)
         if asked is None or kind not in asked.heads:
             yield from self.turned(kind, request)
-        else:
-            yield [gr.skip(), gr.skip()]  # what yields nothing would be shown as nothing
 
     def turned(self, kind: str, request: gr.Request) -> Iterator[list[Any]]:
         """Another modality: its grids, if they are known or the model is fast."""

@@ -93,7 +93,8 @@ class LabPage:
     def show_new(self, request: gr.Request, *inputs) -> Iterator[list[Any]]:
         """Ask unless exactly this has been answered already; a slow model is only asked when the button is pressed."""
         try:
-            if self.lab.answers_already(request.session_hash, self._state(inputs)):
+            missing = cards.missing(*inputs[: len(FIELDS)])
+            if not missing and self.lab.answers_already(request.session_hash, self._state(inputs)):
                 return
         except McGurkError as error:
             yield self._refused(error)
@@ -162,6 +163,9 @@ class LabPage:
     # how it is done ----------------------------------------------------------------------------------------------
 
     def _show(self, inputs: tuple, request: gr.Request, only_if_fast: bool = False) -> Iterator[list[Any]]:
+        if missing := cards.missing(*inputs[: len(FIELDS)]):
+            yield self._fill(status=answers.status(missing))
+            return
         layer, head, view, sink, step, frame, _, per_token = inputs[len(FIELDS) :]
         try:
             state, view = self._state(inputs), _view(layer, head, view, sink, step)

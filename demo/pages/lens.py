@@ -64,8 +64,6 @@ class LensTab:
             yield [answers.status(), *self._draw(asked.lens, where, int(layer))]
         elif asked is not None and asked.complete and self.lab.fast:
             yield from self.find(where, layer, request)
-        else:
-            yield [gr.skip()] * 4  # what yields nothing would be shown as nothing
 
     def at(self, where: str, layer: float, request: gr.Request) -> str | Any:
         """The words of another layer."""

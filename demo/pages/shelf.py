@@ -321,7 +321,7 @@ def _chips(clip: OwnClip | None, sense: str, tapped: str | None = None) -> Any:
     named = dict.fromkeys([*([said] if said else []), *(clip.perceived or {}).get(sense, ())])
     named.pop(NOTHING, None)
     choices = [*((name, name) for name in named), (NOTHING, NOTHING), ("I don't know", UNKNOWN)]
-    return gr.Radio(choices, value=said or (UNKNOWN if tapped == UNKNOWN else None))
+    return gr.Radio(choices, value=said or (UNKNOWN if tapped else None))
 
 
 def _kind(function: Callable, what: str) -> Callable:

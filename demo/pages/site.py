@@ -15,7 +15,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo.pages import about, callers, endpoints, lessons, phone
+from demo.pages import about, callers, endpoints, lessons, phone, standing
 from demo.pages.bench import BenchPage
 from demo.pages.lab import MODEL_LANE, TAGLINE, LabPage
 from demo.session import Lab
@@ -49,6 +49,7 @@ def build(model: OmniModel | Future) -> gr.Blocks:
         about.build()
     with blocks.route("Add a clip", "add", show_in_navbar=False):
         phone.build(lab)
+    standing.keep(blocks)
     blocks.queue(max_size=WAITING, default_concurrency_limit=8)
     threading.Thread(target=_tidy, args=(weakref.ref(lab), weakref.ref(blocks)), name="tidy", daemon=True).start()
     return blocks

@@ -96,11 +96,8 @@ class Workshop:
             try:
                 it = workshop.meant(self.lab, request.session_hash, word)
             except McGurkError:  # wished() has said so
-                yield [gr.skip(), gr.skip()]
                 return
             yield from self.steer(steering.to_word(it), request)
-        else:
-            yield [gr.skip(), gr.skip()]  # what yields nothing would be shown as nothing
 
     def steer(self, word: str, request: gr.Request) -> Iterator[list[Any]]:
         """Ask the last question again. Outputs: status, answers."""

@@ -18,13 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.clips import MAX_SECONDS, Clip, read_clip
+from demo.clips import MAX_SECONDS, NOTHING, Clip, read_clip
 from demo.draw import strip
 from demo.media.excerpt import excerpt, size_of
 from demo.visitors.files import KEEP
 from demo.visitors.state import OWN
 from demo.vocabulary import plain, without_article
 from models.omni import McGurkError
+from models.wording import ABSTAIN
 
 MAX_CLIPS = 12
 COUNTED = 10.0  # s of a clip that count; of a longer one the visitor chooses which
@@ -36,6 +37,10 @@ MAX_LABEL = 60  # characters
 MAX_NAME = 40  # characters
 SENSES = ("picture", "sound")
 _FIELDS = {"picture": "seen", "sound": "heard"}
+UNKNOWN = frozenset(
+    ("i don't know", "i do not know", "don't know", "dont know", "idk", "unknown", "no idea", "not sure")
+)
+NONE = frozenset((ABSTAIN, "none", "no sound", "no picture", "nothing at all"))  # what people write for NOTHING
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Shelf:
             _take(path, kept)
             if self.bytes > SHELF_BYTES:
                 raise McGurkError(f"Your shelf holds {SHELF_BYTES / 1e6:.0f} MB and is full: remove a clip first.")
-            made = _described(id, tidy_name(name or path.stem), kept, clip)
+            made = _described(id, self._own_name(tidy_name(name or path.stem)), kept, clip)
             made = replace(self._cut(made, 0.0), seen=checked_label(seen), heard=checked_label(heard))
             self._make_room()
         except BaseException:
@@ -175,6 +180,13 @@ class Shelf:
         if clip is not None:
             for file in {clip.path, clip.used}:
                 file.unlink(missing_ok=True)
+
+    def _own_name(self, name: str) -> str:
+        """The name, with a number where another clip bears it already."""
+        taken = {clip.name for clip in self.clips}
+        return next(
+            tried for tried in (name, *(f"{name} ({n})" for n in range(2, MAX_CLIPS + 2))) if tried not in taken
+        )
 
     def _make_room(self) -> None:
         if len(self.clips) >= MAX_CLIPS:
@@ -237,10 +249,15 @@ class Shelves:
 
 
 def checked_label(said: str | None) -> str | None:
-    """A label as it is kept: lower case, no article; None if it says nothing. Raises McGurkError if it is no name."""
-    label = without_article(plain(said or "").strip(" .!?"))
-    if not label:
+    """A label as it is kept: lower case, no article; None if it says nothing, or that nobody knows; NOTHING for none.
+
+    Raises McGurkError if it is no name.
+    """
+    label = without_article(plain(said or "").strip(" .!?").replace("’", "'"))
+    if not label or label in UNKNOWN:
         return None
+    if label in NONE:
+        return NOTHING
     if len(label) > MAX_LABEL or "," in label or not label.isprintable():
         raise McGurkError(f"Say what it is in one short name without commas, at most {MAX_LABEL} characters.")
     return label

@@ -105,6 +105,22 @@ def test_a_worked_conflict_is_there_at_once(visit):
     assert page.locator("#given li b").count() == 3
 
 
+def test_what_is_not_yet_written_is_asked_for_and_what_is_answered_stays(visit):
+    page = visit("clip=cat&ask=hear")
+    choose(page, "ask", "In my words")
+    page.wait_for_function("() => document.querySelector('#status').innerText.startsWith('Write your question')")
+    page.locator("#own textarea, #own input").first.fill("What animal is this?")
+    page.keyboard.press("Enter")
+    wait_for_question(page, "What animal is this?")
+    choose(page, "text", "free text")
+    page.wait_for_function("() => document.querySelector('#status').innerText.startsWith('Write what the text says')")
+    assert not page.locator(".toast-body").count()
+    choose(page, "text", "nothing")  # what stands there is the answer to this already
+    page.wait_for_timeout(1500)
+    assert page.locator("#player video").count() and answer(page, "base") and answer(page, "aligned")
+    assert page.locator("#question").inner_text().endswith("What animal is this?")
+
+
 def test_swap_a_sound_and_ask_both_questions(visit):
     page = visit("clip=cat")
     other = "dog"

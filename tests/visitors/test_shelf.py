@@ -61,10 +61,18 @@ def test_labels_are_names_or_nothing_or_unknown(shelf, media_file):
     assert shelf.say(id, "picture", " A  Church_Bell. ").seen == "church bell"
     assert shelf.say(id, "sound", "nothing").source.heard == "nothing"
     assert shelf.say(id, "sound", None).heard is None
+    for said in ("I don't know", "Don’t know!", "?"):
+        assert shelf.say(id, "sound", said).heard is None
+    assert shelf.say(id, "sound", "None of the above").heard == "nothing"
     for wrong in ("x" * 61, "dog, cat", "a\x00b"):
         with pytest.raises(McGurkError, match="one short name"):
             shelf.say(id, "picture", wrong)
     assert shelf.get(id).seen == "church bell"
+
+
+def test_two_clips_of_one_name_are_told_apart(shelf, media_file):
+    names = [shelf.add(media_file("photo.jpg")).name for _ in range(3)]
+    assert names == ["photo", "photo (2)", "photo (3)"]
 
 
 def test_the_shelf_is_bounded(shelf, media_file, monkeypatch):
