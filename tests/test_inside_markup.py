@@ -1,10 +1,14 @@
 """Words, strips and tokens of "Look inside" as HTML: nothing is lost, and nothing becomes markup."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from html import escape, unescape
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from demo import inside
 from demo.conflicts import Conflict
@@ -77,6 +81,13 @@ def test_a_picked_word_is_never_markup(asked):
     assert escape(EVIL) in form and EVIL not in form and 'data-name="region"' in form
     changed = workshop_markup.changed(replace(asked, changed=(it, asked.comparison)))
     assert escape(told) in changed and told not in changed
+
+
+def test_no_pixel_of_a_sound_is_lost(asked):
+    picture = inside.heard(asked, View())
+    written = re.search(r"data:image/webp;base64,([^\"]+)", inside_markup.sound(picture))[1]
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(written))))
+    np.testing.assert_array_equal(shown, picture.image)
 
 
 def test_a_silent_film_has_no_strip_of_sound(asked, tmp_path):

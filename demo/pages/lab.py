@@ -186,6 +186,7 @@ class LabPage:
             drawings = self._drawings(asked, view, int(frame), per_token)
             received = self._received(asked, request.session_hash)
             yield self._fill(drawings=drawings, **received, **self._ready_controls(view))
+            yield self._fill()  # when it is over Gradio sends the last again, which then is not a megabyte of drawings
         except McGurkError as error:
             yield self._refused(error)
 

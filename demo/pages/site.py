@@ -17,6 +17,7 @@ from gradio.utils import get_upload_folder
 
 from demo.pages import about, callers, endpoints, lessons, phone, standing
 from demo.pages.bench import BenchPage
+from demo.pages.frugal import Frugal
 from demo.pages.lab import MODEL_LANE, TAGLINE, LabPage
 from demo.session import Lab
 from models.omni import OmniModel
@@ -34,7 +35,7 @@ def build(model: OmniModel | Future) -> gr.Blocks:
     model: what answers; a future while it is still loading, so that the page can be up before.
     """
     lab = Lab(model, Path(get_upload_folder()) / "mcgurk", callers.current)
-    with gr.Blocks(title="McGurk", analytics_enabled=False, delete_cache=(SWEEP, KEEP), fill_width=True) as blocks:
+    with Frugal(title="McGurk", analytics_enabled=False, delete_cache=(SWEEP, KEEP), fill_width=True) as blocks:
         gr.Navbar(main_page_name="Lab")
         LabPage(lab)
         endpoints.build(lab, MODEL_LANE)

@@ -1,5 +1,6 @@
 """Visitors who come all at once, sent to the application around the fake model."""
 
+import json
 import os
 import random
 from dataclasses import replace
@@ -80,6 +81,22 @@ def test_a_class_works_through_the_same_situations(start):
     for n in range(30):
         crowd._gallery(Pupil(), n, random.Random(n))
     assert len(asked) == 2
+
+
+def test_what_was_shown_is_not_sent_again_when_it_is_over(start):
+    address = start(FakeModel(0.02))
+    sent = []
+
+    class Weighing(Visitor):
+        def _messages(self, started):
+            for message in super()._messages(started):
+                sent.append((message.get("msg"), len(json.dumps(message))))
+                yield message
+
+    with Weighing(Front.read(address)) as visitor:
+        reply = visitor.touch("go", values={"clip": "dog", "sound": "own", "ask": "hear"})
+    drawn, last = max(size for what, size in sent if what == "process_generating"), dict(sent)["process_completed"]
+    assert "<img" in reply.shown["frames"] and last < 10_000 < drawn
 
 
 def test_a_visitor_does_what_a_page_does(start):
