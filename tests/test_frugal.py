@@ -6,6 +6,7 @@ import copy
 import gradio as gr
 import pytest
 from gradio.state_holder import SessionState
+from gradio_client import Client
 
 from demo.pages.frugal import PAUSE, Frugal
 
@@ -48,6 +49,21 @@ def test_one_field_is_told_as_ever():
 def test_too_few_values_are_noticed():
     with pytest.raises(ValueError, match="output"):
         answered(Frugal, 3, ["a", gr.skip()])
+
+
+def test_no_statistics_are_kept(monkeypatch):
+    monkeypatch.setattr("gradio.queueing.Queue._get_df", lambda *_: pytest.fail("a table was made"))
+    with Frugal() as blocks:
+        asked, told = gr.Textbox(), gr.Textbox()
+        asked.submit(str.upper, asked, told, api_name="shout")
+    blocks.queue(max_size=3)
+    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    try:
+        client = Client(address, verbose=False)
+        assert [client.predict(word, api_name="/shout") for word in ("a", "b")] == ["A", "B"]
+        assert not blocks._queue.event_analytics
+    finally:
+        blocks.close(verbose=False)
 
 
 def test_an_empty_queue_sleeps():

@@ -1,4 +1,4 @@
-"""Gradio's blocks without two of their expenses: components that did not change, and a queue that never sleeps.
+"""Gradio's blocks without what nobody needs: components that did not change, a queue that never sleeps, its statistics.
 
 Knows what Gradio does between a handler and the page. Does not know any page.
 """
@@ -39,6 +39,7 @@ class Frugal(gr.Blocks):
         """See gr.Blocks.queue."""
         super().queue(*args, **how)
         self._queue.sleep_when_free = max(self._queue.sleep_when_free, PAUSE)
+        self._queue.ANALYTICS_MAX_EVENTS = 0  # else a table of the last 10,000 is made at every event, for monitoring
         return self
 
 
