@@ -61,7 +61,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--shard", default="", metavar="i/n", help="this process's part; default: accelerate's rank")
     parser.add_argument("--methods", metavar="A,B", help="interventions: which; default all")
     parser.add_argument("--visitors", type=int, default=20, metavar="N", help="load: how many at a time; default 20")
-    parser.add_argument("--minutes", type=float, default=5, metavar="M", help="load: how long; default 5")
+    parser.add_argument("--minutes", type=float, metavar="M", help="load: how long; default 5, or --requests alone")
+    parser.add_argument("--requests", type=int, default=0, metavar="N",
+                        help="load: over after so many, memory written down at every tenth of them")  # fmt: skip
     parser.add_argument("--think", type=float, default=load.THINK, metavar="S", help="load: between two questions")
     parser.add_argument("--situations", type=int, default=0, metavar="N",
                         help="load: a class works through so many; default: everybody makes up another")  # fmt: skip
@@ -173,8 +175,9 @@ def _point(given: argparse.Namespace) -> None:
 
 
 def _load(given: argparse.Namespace) -> None:
-    config = load.Config(given.address.rstrip("/"), given.visitors, given.minutes, given.think, given.seed,
-                         situations=given.situations)  # fmt: skip
+    minutes = given.minutes or (load.MOST_MINUTES if given.requests else load.Config.minutes)
+    config = load.Config(given.address.rstrip("/"), given.visitors, minutes, given.think, given.seed,
+                         situations=given.situations, requests=given.requests)  # fmt: skip
     for found in load.run(config):
         if isinstance(found, str):
             print(found, file=sys.stderr)

@@ -33,6 +33,7 @@ MOST_VISITORS, MOST_MINUTES = 200, 24 * 60
 THINK = 10.0  # s between an answer and the next question, on average
 REST = 60.0  # s after the last visitor until memory is looked at again
 EVERY = 2.0  # s between two looks at the process
+MARKS = 10  # times that memory is written down on the way to as many requests as are wanted
 ASKS = {kind: question(kind).text for kind in ("see", "hear")}
 SAMPLES = 3  # errors and crossed answers that are written out
 # what a visitor does, and how often in a hundred
@@ -52,6 +53,7 @@ class Config:
     seed: int = 0
     rest: float = REST
     situations: int = 0  # how many a class works through; 0: everybody makes up another
+    requests: int = 0  # after how many it is over, if that is before the minutes are; 0: however many there are
 
     def __post_init__(self) -> None:
         if urlsplit(self.address).hostname not in ("127.0.0.1", "localhost"):
@@ -60,6 +62,8 @@ class Config:
             raise McGurkError(f"Send 1 to {MOST_VISITORS} visitors for up to {MOST_MINUTES} minutes.")
         if self.situations < 0:
             raise McGurkError("A class works through 1 situation or more; 0: everybody makes up another.")
+        if self.requests < 0:
+            raise McGurkError("It is over after 1 request or more; 0: when the minutes are over.")
         if self.think < 0:
             raise McGurkError("Visitors think for 0 seconds or more.")
 
@@ -74,12 +78,26 @@ class Found:
     errors: list[str] = field(default_factory=list)
     crossed: list[str] = field(default_factory=list)
     looks: list[process.Look] = field(default_factory=list)
+    marks: list[tuple[int, process.Look]] = field(default_factory=list)  # at every tenth of the requests wanted
     rested: process.Look | None = None
     seconds: float = 0.0
 
     @property
     def requests(self) -> int:
         return sum(map(len, self.waits.values())) + self.refused + len(self.errors)
+
+    @property
+    def enough(self) -> bool:
+        """Whether as many were asked as were wanted."""
+        return 0 < self.config.requests <= self.requests
+
+    def look(self, pid: int | None, folder: Path | None) -> str:
+        """Look at the process; what there is to say of it at every tenth of the requests, else ""."""
+        self.looks.append(process.look(pid, folder))
+        if not self.config.requests or self.requests < (len(self.marks) + 1) * self.config.requests / MARKS:
+            return ""
+        self.marks.append((self.requests, self.looks[-1]))
+        return f"after {self.requests} requests: {self.looks[-1].resident:.0f} MB"
 
 
 def run(config: Config) -> Iterator[str | Found]:
@@ -95,9 +113,10 @@ def run(config: Config) -> Iterator[str | Found]:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        crowd.found.looks.append(process.look(pid, crowd.files))
+        if mark := crowd.found.look(pid, crowd.files):
+            yield mark
         crowd.over.wait(EVERY)
-        if time.monotonic() - started > 60 * config.minutes:
+        if crowd.found.enough or time.monotonic() - started > 60 * config.minutes:
             crowd.over.set()
             for thread in threads:
                 thread.join(0.2)
@@ -105,6 +124,8 @@ def run(config: Config) -> Iterator[str | Found]:
             said = time.monotonic()
             yield f"{said - started:.0f} s, {crowd.found.requests} requests, {crowd.found.looks[-1].resident:.0f} MB"
     crowd.found.seconds = time.monotonic() - started
+    if mark := crowd.found.look(pid, crowd.files):
+        yield mark
     end = time.monotonic() + config.rest
     while config.rest and time.monotonic() < end:
         time.sleep(min(EVERY, config.rest))
@@ -269,6 +290,15 @@ def markdown(found: Found) -> str:
         values = [getattr(look, what) for look in (*looks, last)]
         middle = statistics.median(getattr(look, what) for look in half)
         lines.append(f"| {title} | {values[0]:.0f} | {max(values):.0f} | {middle:.0f} | {values[-1]:.0f} |")
+    if found.marks:
+        lines += [
+            "",
+            "| after requests | resident memory, MB | open files | threads | disk, MB |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        for count, look in found.marks:
+            held = f"{look.resident:.0f} | {look.files:.0f} | {look.threads:.0f} | {look.disk:.0f}"
+            lines.append(f"| {count} | {held} |")
     asked = f"work through {config.situations} situations" if config.situations else "each make up their own situations"
     lines += [
         "",

@@ -54,6 +54,22 @@ def test_visitors_meet_no_errors_and_no_crossed_answers(start):
     assert found.rested.resident > 50 and found.rested.disk >= 0 and found.rested.files > 5
 
 
+def test_it_is_over_after_as_many_requests_as_were_wanted(start):
+    address = start(FakeModel())
+    config = load.Config(address, visitors=4, minutes=2, think=0.1, rest=0.1, requests=30)
+    *said, found = load.run(config)
+    assert found.enough and found.seconds < 60 and not found.errors
+    counts = [count for count, _ in found.marks]
+    assert counts[-1] >= 30 and counts == sorted(counts) and len(counts) <= load.MARKS
+    assert [f"after {count} requests: {look.resident:.0f} MB" for count, look in found.marks] == [
+        line for line in said if line.startswith("after")
+    ]
+    table = load.markdown(found)
+    assert "| after requests |" in table and all(
+        f"| {count} | {look.resident:.0f} |" in table for count, look in found.marks
+    )
+
+
 def test_crossed_answers_are_seen(start):
     address = start(Crossing())
     front, clips = Front.read(address), load.gallery()
@@ -127,6 +143,7 @@ def test_a_visitor_does_what_a_page_does(start):
         ({"minutes": 0}, "1 to 200 visitors"),
         ({"think": -1}, "0 seconds or more"),
         ({"situations": -1}, "1 situation or more"),
+        ({"requests": -1}, "1 request or more"),
     ],
 )
 def test_load_is_bounded(wrong, said):
