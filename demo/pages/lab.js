@@ -131,25 +131,40 @@ window.mcgurk = (() => {
     (open ? find("upload") : opener)?.focus({ preventScroll: true });
   }
 
+  /* Gradio sends a number that is out of range as it was typed, is refused, and then shows the nearest that is not. */
+  document.addEventListener("blur", (e) => {
+    const field = e.target;
+    if (!field.matches?.("input[type=number]")) return;
+    const range = field.closest(".block")?.querySelector("input[type=range]") ?? field;
+    const [least, most] = [range.min, range.max].map((end) => (end === "" ? NaN : Number(end)));
+    const empty = field.value === "" && range !== field; // a slider always stands somewhere
+    let value = empty ? Number(range.value) : Number(field.value);
+    if (field.value === "" && !empty) return;
+    if (value < least) value = least;
+    if (value > most) value = most;
+    if (!empty && value === Number(field.value)) return;
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }, true);
+
   /* The window that counts follows the slider before the clip is cut. */
   function trim(start) {
     const strip = document.querySelector("#window .strip");
     if (strip) strip.querySelector("i").style.left = `${(100 * start) / Number(strip.dataset.duration)}%`;
   }
 
-  /* What is on its way is said until it lies on the shelf or was refused. */
+  /* What is on its way, or being cut, is said until it is done or was refused. */
   let refusals = 0;
   function say(text) {
     const line = document.querySelector("#arriving p");
     if (line) line.textContent = text;
   }
   const toasts = () => [...document.querySelectorAll(".toast-body")].reduce((sum, one) => sum + one.textContent.length, 0);
-  const arrived = () => say("");
   function arriving(files) {
     refusals = toasts();
     say(files.length === 1 ? `Bringing ${files[0].name} …` : `Bringing ${files.length} files …`);
     const waiting = setInterval(() => {
-      if (toasts() > refusals) arrived();
+      if (toasts() > refusals) say("");
       if (!document.querySelector("#arriving p")?.textContent) clearInterval(waiting);
     }, 300);
   }
@@ -177,5 +192,5 @@ window.mcgurk = (() => {
     if (e.key === "Escape" && isOpen()) shelf(false);
   });
 
-  return { address, arrived, copy, choose, frame: show, press, purpose, reveal, shelf, trim };
+  return { address, copy, choose, frame: show, press, purpose, reveal, say, shelf, trim };
 })();

@@ -27,11 +27,14 @@ from models.omni import McGurkError
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 FROM = f"The {COUNTED:g} s from here on count (s)"
 UNKNOWN = "?"  # the chip "I don't know"
+CUTTING = "Cutting these seconds out …"
 LOOKING = "The model is looking at your clip and listening to it."
 SEE, HEAR = "see", "hear"  # what the drawer was opened for
 LOOK_AGAIN = 2.0  # s between two looks whether a phone has added something
 TYPES = ["video", "audio", "image", bundle.SUFFIX]
-SHOWN = ("mine", "pictures", "about", "seen", "heard", "window", "start", "film", "clip", "other", "sound")
+SHOWN = (
+    "mine", "pictures", "about", "see", "hear", "seen", "heard", "window", "start", "film", "clip", "other", "sound",
+)  # fmt: skip
 
 
 class ShelfDrawer:
@@ -232,6 +235,8 @@ class ShelfDrawer:
             "mine": gr.Radio([(one.name, one.id) for one in clips], value=clip.id if clip else None),
             "pictures": shelf_markup.pictures(clips) if fresh else gr.skip(),
             "about": shelf_markup.about(clip),
+            "see": gr.Button(interactive=clip is not None and bool(clip.frames)),
+            "hear": gr.Button(interactive=clip is not None and bool(clip.peaks)),
             "seen": _chips(clip, "picture"),
             "heard": _chips(clip, "sound"),
             "window": shelf_markup.window(clip),
@@ -270,7 +275,6 @@ class ShelfDrawer:
             asks.append(event.then(show, **asking))
 
         uploaded = self.upload.upload(self.add, [self.upload, self.purpose], [*shown, *c.inputs], **brought)
-        uploaded.then(None, None, None, js="() => window.mcgurk.arrived()", **QUIET)
         then_ask(uploaded, look=True)
         for recorder, what in ((self.camera, "Camera"), (self.microphone, "Microphone")):
             inputs, outputs = [recorder, self.purpose], [*shown, recorder]
@@ -283,7 +287,11 @@ class ShelfDrawer:
             lambda id: (id, "swap") if id else (gr.skip(), gr.skip()), [self.mine], [c.other, c.sound], **QUIET
         )
         then_ask(hear)
-        then_ask(self.start.release(self.trim, [self.mine, self.start], shown, **QUIET), look=True)
+        cutting = f"(id, at) => {{ window.mcgurk.say('{CUTTING}'); return [id, at]; }}"
+        trimmed = self.start.release(self.trim, [self.mine, self.start], shown, js=cutting, **QUIET)
+        for event in (uploaded, trimmed):
+            event.then(None, None, None, js="() => window.mcgurk.say('')", **QUIET)
+        then_ask(trimmed, look=True)
         then_ask(self.remove.click(self.take_away, [self.mine, c.clip, c.other], shown, **QUIET))
         self.mine.input(self.show, [self.mine], shown, **QUIET)
         self._wire_quiet(shown, looked)

@@ -92,6 +92,15 @@ def test_a_clip_is_met_with_its_own_sound_and_a_sound_with_the_picture_that_is_t
     assert page.locator("#sound label.selected").inner_text() == "own sound"
 
 
+def test_a_picture_is_not_offered_to_be_heard(visit, media_file):
+    page = visit(f"clip={OTHER}&ask=see")
+    bring(page, media_file("photo.jpg"))
+    assert page.locator("#shelf-see").is_enabled() and not page.locator("#shelf-hear").is_enabled()
+    page.locator("#shelf input[type=file]").first.set_input_files(media_file("sound.wav"))
+    page.wait_for_function("() => !document.querySelector('#shelf-see:enabled')")
+    assert page.locator("#shelf-hear").is_enabled()
+
+
 def test_what_is_on_its_way_is_said_until_it_is_there_or_refused(visit, unlabelled, tmp_path):
     page = visit()
     page.click("#own-clip")
@@ -161,6 +170,13 @@ def test_what_counts_of_a_long_clip_is_chosen(visit, media_file):
     page.keyboard.press("Tab")
     page.get_by_role("tab", name="What is it?").click()
     page.wait_for_function("() => document.querySelector('#shelf-about').innerText.includes('7.5 to 17.5 s of 25 s')")
+    page.get_by_role("tab", name="Trim").click()
+    page.locator("#trim input[type=number]").fill("99")  # as far as it goes, and no error of a component
+    page.keyboard.press("Tab")
+    page.wait_for_function(
+        "() => document.querySelector('#shelf-about').textContent.includes('15.0 to 25.0 s of 25 s')"
+    )
+    assert not page.locator(TOAST).count()
     page.get_by_role("tab", name="Play").click()
     page.wait_for_selector("#shelf-film video")
     page.click("#shelf-remove")
