@@ -114,14 +114,16 @@ def probed_attention(module, query, key, value, attention_mask, scaling=None, **
         recorder.watch(module, *given, scale, lambda: _last_row(*given, scale, edits, layer))
     if layer is not None:
         key, value = steered.values(layer, key, value, query.shape[1])
-    if key.shape[1] == query.shape[1] and getattr(module, "num_key_value_groups", 1) > 1:
+    start = key.shape[2] - query.shape[2]
+    if edits and sum(rows.stop - rows.start for rows, edit in edits if edit.first <= start) == len(query):
+        output = query.new_empty(query.transpose(1, 2).shape)  # all of it is written by the edits
+    elif key.shape[1] == query.shape[1] and getattr(module, "num_key_value_groups", 1) > 1:
         output = _plain(query, key, value, attention_mask, scale)
     else:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     if layer is not None:
         for rows, edit in edits:
             _edit(output[rows], edit, layer, query[rows], key[rows], value[rows], _of(attention_mask, rows), scale)
-        start = key.shape[2] - query.shape[2]
         for rows, change in steered.each("outputs", layer, len(query)):
             output[rows] = change(output[rows], start, layer, module)
     return output, None

@@ -1,10 +1,13 @@
 """The probe reads what eager attention would return, changes no logit, keeps nothing T x T; steering is exact."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
+from models.asks import Asks, Edit
 from models.interventions import Cut, Exit, Look
 from models.interventions.cut import EVERYTHING, REGION
 from models.interventions.reading import Reader
@@ -224,3 +227,18 @@ def test_impossible_steering_is_refused(ids):
         steered(model, ids, Look(text=0.0))
     with pytest.raises(McGurkError, match="no layers 1 to 3"):
         steered(model, ids, Look(sound=0.0, layers=(1, 4)))
+
+
+def test_what_edits_write_over_is_not_read_before(kv_heads, ids, monkeypatch):
+    """Not a bit is left of what stood there: rows that the edits do not write would be nan here."""
+    probed = build(PROBE, kv_heads)
+    edit = Edit(0, lambda scores, start, layer: (scores * 0.5).softmax(-1))
+    asks = Asks(layers(probed), edits={0: edit, 2: edit})
+    with steering(asks):
+        found, _ = run(probed, ids)
+    with steering(replace(asks, edits={at: replace(edit, first=5) for at in (0, 2)})):
+        later, _ = run(probed, ids)  # rows before are read plainly
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda made, shape: torch.full(shape, torch.nan))
+    with steering(asks):
+        again, _ = run(probed, ids)
+    assert torch.equal(again, found) and not torch.equal(later, found) and not later.isnan().any()

@@ -63,7 +63,7 @@ class Heads(Intervention):
             layers = tuple(sorted({layer for layer, _ in self.chosen}))
             return Plan(Asks(reader.attention, outputs=dict.fromkeys(layers, self._own(reader))), layers=layers)
         layers = chosen_layers(self.layers, reader.layers) if self.layers else published(reader.layers)
-        gone, _ = outputs(reader.less({self.kind}))
+        gone, _ = reader.once(("without", self.kind), lambda: outputs(reader.less({self.kind})))
         factors: dict[Any, Any] = {}  # of each module
         last = len(reader.tokens) - 1
 

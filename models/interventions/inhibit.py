@@ -4,6 +4,10 @@ After the idea of CMAI (arXiv 2411.15453; keep ratio, layers and means are ours)
 token i, F[t, i] = sum over t' <= t of A_tt[t, t'] A_ti[t', i], is taken from one reading beforehand (mean over layers
 and heads); each word keeps the best share of the media tokens, the rest is closed to it in all layers. The answer keeps
 what the prompt's last position keeps. The first token, on which attention rests, is no word.
+
+It costs more than its bias: what is closed in the first layer depends on the attention of all layers, so the words are
+read twice. On `mini` an answer takes 1.1 to 1.3 times a plain one about a new clip, 1.4 to 1.7 times where the clip was
+read before; the points of a curve share the first reading.
 """
 
 from __future__ import annotations
@@ -89,11 +93,15 @@ def kept(scores: np.ndarray, share: float) -> np.ndarray:
 
 def watched(reader: Reader, rows: np.ndarray, layers=None) -> dict[int, np.ndarray]:
     """Layer -> weights of the chosen rows, rows x P, mean over heads: one more reading of the prompt."""
+    layers = tuple(range(reader.layers) if layers is None else layers)
+    return reader.once(("watched", rows.tobytes(), layers), lambda: _watched(reader, rows, layers))
+
+
+def _watched(reader: Reader, rows: np.ndarray, layers: tuple[int, ...]) -> dict[int, np.ndarray]:
     from models.asks import Asks, Edit
     from models.interventions.reading import torch
 
     first, found = first_of(rows), {}
-    layers = range(reader.layers) if layers is None else layers
     chosen = {int(position): n for n, position in enumerate(np.flatnonzero(rows))}
     for layer in layers:
         found[layer] = np.zeros((len(chosen), len(rows)), np.float32)

@@ -6,9 +6,9 @@ Knows plans, readers and masks made of blocks. Does not know any one method, nor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from models.asks import Asks, Mask
 from models.interventions.intervention import ALL, REMOVED
 from models.omni import TokenMap
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,13 @@ class Reader(ABC):
         """A plan that is one bias in some layers and nothing else; terms, opens: see Terms, first: see Asks."""
         asks = Asks(self.attention, masks=dict.fromkeys(layers, Terms(terms, opens)), first=first)
         return Plan(asks, layers=tuple(layers), rows=rows)
+
+    def once(self, name: Hashable, make: Callable[[], Made]) -> Made:
+        """What make() measures of this prompt, measured once however many interventions of a sweep ask for it."""
+        measured = self.__dict__.setdefault("_measured", {})
+        if name not in measured:
+            measured[name] = make()
+        return measured[name]
 
     @property
     def layers(self) -> int:

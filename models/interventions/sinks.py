@@ -66,7 +66,7 @@ class Sinks(Intervention):
         sinks[:, 0] = True
         notes = ("The first token is the only source.",)
         if self.source == FOUND:
-            sinks, measured = found(reader)
+            sinks, measured = reader.once("sinks", lambda: found(reader))
             largest, count = float(measured[FROM_LAYER:, inside].max()), int(sinks[FROM_LAYER:, inside].any(0).sum())
             notes = (
                 f"{count} of {int(inside.sum())} tokens of the {self.kind} are a sink in some layer: at most "

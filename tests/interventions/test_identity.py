@@ -138,6 +138,16 @@ def test_a_sweep_is_each_of_its_answers(model):
         assert max(abs(found[place][o] - alone[o]) for o in OPTIONS) < 1e-4
 
 
+def test_a_sweep_measures_a_prompt_once(model, monkeypatch):
+    with opened(model, stimulus(), BASE) as reader:
+        kind = type(reader)
+    read, made = kind.read, []
+    monkeypatch.setattr(kind, "read", lambda self, *given: made.append(self) or read(self, *given))
+    ways = [Inhibit(keep=keep) for keep in (0.1, 0.4, 0.7)] + [Heads("sound", gain) for gain in (0.5, 2.0)]
+    [*_] = model.sweep(model.encode(stimulus()), QUESTION, OPTIONS, ways, adapters=(BASE,))
+    assert len(made) == 2  # what words look at, and what heads say without the sound
+
+
 @pytest.mark.parametrize("how", TRIED, ids=lambda it: f"{it.id}: {it.says()}")
 def test_values_are_written_and_read_back(how):
     assert make(how.id, to_values(how)) == how
