@@ -21,10 +21,7 @@ from models.omni import Kind
 
 EMPTY = '<p class="hint tall">Attention appears here with the next answer.</p>'
 MEDIA = {Kind.VIDEO: "see", Kind.AUDIO: "hear"}
-PICK = (
-    "Click what the models shall no longer be able to look at: patches or a whole frame in Frames, moments or all of "
-    "Sound, words or the whole injected text in Words."
-)
+PICK = "Click what they shall no longer look at: patches or a frame, moments or all of the sound, words or the text."
 BARS = 60  # of a strip of sound, at most: the heaviest of neighbours stands for them
 
 

@@ -129,7 +129,18 @@
   function turn(on) {
     sheet().toggleAttribute("data-picking", on);
     show();
+    if (on && window !== window.top) eye.observe(sheet());
   }
+
+  /* A Space's frame is as high as the page in it, so that "in view" is for the window around it to say: an observer
+     alone is told how much of the frame that window shows, and it is asked anew as it does not report every scroll. */
+  const LOOK = 150; // ms
+  const eye = new IntersectionObserver(([{ isIntersecting, intersectionRect }]) => {
+    eye.disconnect();
+    const below = Math.max(0, Math.round(innerHeight - intersectionRect.bottom));
+    if (isIntersecting) document.documentElement.style.setProperty("--below", `${below}px`);
+    setTimeout(() => { if (picking()) eye.observe(sheet()); }, LOOK);
+  });
 
   document.addEventListener("click", (e) => {
     if (e.target.closest?.("#scissors")) turn(!picking());

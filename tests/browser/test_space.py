@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.test_lab import ANSWERED, PHONE, WAIT, WIDE, chromium
+from tests.browser.test_lab import ANSWERED, PHONE, SCREENS, WAIT, WIDE, chromium
 from tests.serving import model, served
 
 __all__ = ["chromium"]  # fixture
@@ -43,6 +43,30 @@ def test_a_copied_link_opens_the_space_and_its_address_follows_the_page(chromium
     inner = next(one for one in page.frames if one.url.startswith(address))
     link = inner.evaluate("() => navigator.clipboard.readText()")
     assert link.startswith(PAGE + "?") and "clip=rain" in link
+    page.context.close()
+
+
+@pytest.mark.parametrize("size", (WIDE, PHONE), ids=("wide", "phone"))
+def test_what_is_picked_stays_in_view_in_a_frame_that_is_as_high_as_the_page(chromium, address, size):
+    page = opened(chromium, size)
+    around = f'<meta name="viewport" content="width=device-width"><iframe src="{address}/?clip=rain" width="100%">'
+    page.route("https://huggingface.co/**", lambda route: route.fulfill(content_type="text/html", body=around))
+    page.goto(PAGE)
+    frame = page.frame_locator("iframe")
+    frame.locator("#frames .film img.on").first.wait_for(state="attached")
+    inner = next(one for one in page.frames if one.url.startswith(address))
+    page.evaluate("() => { document.querySelector('iframe').height = 5000; }")
+    frame.locator("#scissors").click()
+    for tab in ("Frames", "Sound", "Words"):
+        frame.get_by_role("tab", name=tab).click()
+        for _ in range(4):
+            page.evaluate("y => scrollBy(0, y - 200)", frame.locator("#tabs").bounding_box()["y"])
+            page.wait_for_timeout(400)  # more than the time between two looks
+        dock, drawn = frame.locator("#dock").bounding_box(), frame.locator("#tabs").bounding_box()
+        assert inner.evaluate("() => innerHeight") == 5000
+        assert dock["y"] > drawn["y"] and dock["y"] + dock["height"] <= size["height"], tab
+        SCREENS.mkdir(exist_ok=True)
+        page.screenshot(path=SCREENS / f"frame-{tab.lower()}-{size['width']}.png")
     page.context.close()
 
 
