@@ -28,6 +28,7 @@ AUDIO_CODECS = frozenset((
     "pcm_dvd", "pcm_f32be", "pcm_f32le", "pcm_f64be", "pcm_f64le", "pcm_s16be", "pcm_s16le", "pcm_s24be", "pcm_s24le",
     "pcm_s32be", "pcm_s32le", "pcm_s8", "pcm_u8", "pcm_s16be_planar", "pcm_s16le_planar",
 ))  # fmt: skip
+ENDINGS = (".ts", ".mts", ".m2ts", ".mxf", ".dv", ".caf", ".mkv")  # of names whose kind browsers do not know
 PICTURES = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "HEIF", "BMP", "TIFF")  # as Pillow names them
 
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"}

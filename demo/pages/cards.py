@@ -13,6 +13,7 @@ import gradio as gr
 from demo import conflicts, questions
 from demo.clips import gallery
 from demo.conflicts import Conflict
+from demo.pages import choices
 from demo.visitors.state import State
 from demo.vocabulary import VOCABULARY
 
@@ -191,14 +192,14 @@ def _card(kind: str, verb: str, rest: str) -> gr.Column:
     return card
 
 
-def _pills(choices: list[tuple[str, str]], value: str, label: str, **how) -> gr.Radio:
-    return gr.Radio(choices, value=value, label=label, container=False, elem_classes="pills", **how)
+def _pills(offered: list[tuple[str, str]], value: str, label: str, **how) -> gr.Radio:
+    return gr.Radio(offered, value=value, label=label, container=False, elem_classes="pills", **how)
 
 
 def _see() -> dict[str, Any]:
-    choices = clip_choices()
-    clip = gr.Radio(
-        choices, value=choices[0][1] if choices else None, label="Clip", container=False, elem_classes="thumbs",
+    offered = clip_choices()
+    clip = choices.Radio(
+        offered, value=offered[0][1] if offered else None, label="Clip", container=False, elem_classes="thumbs",
         elem_id="clip",
     )  # fmt: skip
     own_clip = gr.Button("Use your own clip", size="sm", elem_id="own-clip", elem_classes=["quiet", "own"])
@@ -210,7 +211,7 @@ def _see() -> dict[str, Any]:
 def _hear() -> dict[str, Any]:
     sound = _pills(SOUNDS, "own", "The sound is", elem_id="sound")
     with gr.Column(elem_classes=["when", "when-swap"]):
-        other = gr.Dropdown(clip_choices(), label="the sound of", elem_id="other", filterable=False, value=None)
+        other = choices.Dropdown(clip_choices(), label="the sound of", elem_id="other", filterable=False, value=None)
     with gr.Column(elem_classes=["when", "when-shift"]):
         shift = gr.Slider(-5, 5, DEFAULT_SHIFT, step=0.1, label="seconds later (below 0: earlier)", elem_id="shift")
     own_sound = gr.Button("Use your own sound", size="sm", elem_id="own-sound", elem_classes=["quiet", "own"])

@@ -9,6 +9,7 @@ from html import escape
 
 import gradio as gr
 
+from demo.pages.shelf import TYPES
 from demo.session import Lab
 from models.omni import McGurkError
 
@@ -23,7 +24,7 @@ def build(lab: Lab) -> None:
         gr.HTML('<header class="brand"><h1>McGurk</h1><p>Add a clip to your shelf</p></header>')
         code = gr.Textbox(label="Code", max_lines=1, max_length=20, elem_id="phone-code", placeholder="ABCD EFGH")
         upload = gr.UploadButton(
-            "Choose or record a clip", file_types=["video", "audio", "image"], file_count="multiple",
+            "Choose or record a clip", file_types=TYPES, file_count="multiple",
             variant="primary", elem_id="phone-upload",
         )  # fmt: skip
         said = gr.HTML(_lines([HINT]), elem_id="phone-said")

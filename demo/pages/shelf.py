@@ -14,7 +14,8 @@ import gradio as gr
 
 from demo import perception
 from demo.clips import NOTHING
-from demo.pages import answers, cards, shelf_markup
+from demo.media.limits import ENDINGS
+from demo.pages import answers, cards, choices, shelf_markup
 from demo.pages.cards import Cards
 from demo.pages.markup import warn
 from demo.session import Lab
@@ -31,7 +32,7 @@ CUTTING = "Cutting these seconds out …"
 LOOKING = "The model is looking at your clip and listening to it."
 SEE, HEAR = "see", "hear"  # what the drawer was opened for
 LOOK_AGAIN = 2.0  # s between two looks whether a phone has added something
-TYPES = ["video", "audio", "image", bundle.SUFFIX]
+TYPES = ["video", "audio", "image", *ENDINGS]
 SHOWN = (
     "mine", "pictures", "about", "see", "hear", "seen", "heard", "window", "start", "film", "clip", "other", "sound",
 )  # fmt: skip
@@ -47,12 +48,14 @@ class ShelfDrawer:
                 with gr.Row(elem_classes="shelf-head"):
                     gr.HTML(f"<h2>Your clips</h2><p>Upload, paste or drop up to {MAX_CLIPS}; gone with the page.</p>")
                     self.close = gr.Button("Close", size="sm", elem_id="shelf-close", elem_classes="quiet", scale=0)
-                self.mine = gr.Radio([], label="Your clips", container=False, elem_classes="thumbs", elem_id="mine")
+                self.mine = choices.Radio(
+                    [], label="Your clips", container=False, elem_classes="thumbs", elem_id="mine"
+                )
                 gr.HTML(shelf_markup.ARRIVING, elem_id="arriving")
                 with gr.Row(elem_classes=["tight", "shelf-actions"]):
                     self.upload = gr.UploadButton(
-                        "Upload", file_types=TYPES, file_count="multiple", size="sm", variant="primary",
-                        elem_id="upload", min_width=90,
+                        "Upload", file_types=[*TYPES, bundle.SUFFIX], file_count="multiple", size="sm",
+                        variant="primary", elem_id="upload", min_width=90,
                     )  # fmt: skip
                     self.see = gr.Button("See it", size="sm", elem_id="shelf-see", min_width=50)
                     self.hear = gr.Button("Hear it", size="sm", elem_id="shelf-hear", min_width=50)
@@ -313,7 +316,7 @@ def _truth(kind: str, question: str, id: str) -> tuple[gr.Radio, gr.Textbox]:
     """One of the two questions: chips to tap and a field to write in."""
     with gr.Column(elem_classes=["truth", kind], min_width=220):
         gr.HTML(f"<h3>{question}</h3>")
-        chips = gr.Radio([], label=question, container=False, elem_classes="pills", elem_id=f"{id}-chips")
+        chips = choices.Radio([], label=question, container=False, elem_classes="pills", elem_id=f"{id}-chips")
         words = gr.Textbox(
             label=question, show_label=False, container=False, placeholder="or write it, then Enter", max_lines=1,
             elem_id=f"{id}-words",
@@ -328,8 +331,8 @@ def _chips(clip: OwnClip | None, sense: str, tapped: str | None = None) -> Any:
     said = clip.label(sense)
     named = dict.fromkeys([*([said] if said else []), *(clip.perceived or {}).get(sense, ())])
     named.pop(NOTHING, None)
-    choices = [*((name, name) for name in named), (NOTHING, NOTHING), ("I don't know", UNKNOWN)]
-    return gr.Radio(choices, value=said or (UNKNOWN if tapped else None))
+    offered = [*((name, name) for name in named), (NOTHING, NOTHING), ("I don't know", UNKNOWN)]
+    return gr.Radio(offered, value=said or (UNKNOWN if tapped else None))
 
 
 def _kind(function: Callable, what: str) -> Callable:

@@ -57,10 +57,7 @@ def to_query(state: State) -> str:
     Raises McGurkError if it can't be linked: an uploaded clip, a value out of range, or far too much text.
     """
     if has_own(state):
-        raise McGurkError(
-            "A link can't carry a clip of your own, which exists only in this session and can't be linked: "
-            "save the situation as a file instead."
-        )
+        raise McGurkError("A link can't carry a clip of your own: save the situation as a file instead.")
     pairs = []
     for key, code in CODES.items():
         value = code.get(state)

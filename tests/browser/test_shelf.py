@@ -92,6 +92,20 @@ def test_a_clip_is_met_with_its_own_sound_and_a_sound_with_the_picture_that_is_t
     assert page.locator("#sound label.selected").inner_text() == "own sound"
 
 
+def test_what_a_camera_calls_its_file_is_taken_and_a_clip_may_go_while_it_is_looked_at(visit, media_file, tmp_path):
+    page = visit(f"clip={OTHER}&ask=see")
+    page.click("#own-clip")
+    for ending in ("ts", "MTS"):
+        file = shutil.copyfile(media_file("stream.ts"), tmp_path / f"00001.{ending}")
+        page.locator("#shelf input[type=file]").first.set_input_files(file)
+        page.wait_for_selector("#mine label.selected")
+        page.click("#shelf-remove")  # while the model is still looking at it
+        page.wait_for_selector("#mine label", state="detached")
+        wait_for_question(page, "see")
+        said = " ".join(page.locator(TOAST).all_inner_texts())
+        assert "list of choices" not in said and "Invalid" not in said
+
+
 def test_a_picture_is_not_offered_to_be_heard(visit, media_file):
     page = visit(f"clip={OTHER}&ask=see")
     bring(page, media_file("photo.jpg"))
@@ -223,6 +237,7 @@ def test_a_phone_adds_and_sees_nothing(visit, chromium, address, unlabelled):
         phone.wait_for_function(
             "() => document.querySelector('#phone-code input, #phone-code textarea')?.value.length == 8"
         )
+        assert not phone.locator("nav").is_visible()
         phone.locator("input[type=file]").first.set_input_files(unlabelled)
         phone.wait_for_function("() => document.querySelector('#phone-said').innerText.includes('is on the shelf now')")
         page.wait_for_selector("#mine label.selected")

@@ -141,7 +141,7 @@ def test_no_text_does_more_than_be_refused(query):
 
 def test_a_clip_of_the_visitors_own_cannot_be_linked():
     for state in (State(clip="own-1"), State(conflict=Conflict(sound="swap", other="own-12"))):
-        with pytest.raises(McGurkError, match="can't be linked: save the situation as a file"):
+        with pytest.raises(McGurkError, match="clip of your own: save the situation as a file"):
             to_query(state)
     with pytest.raises(McGurkError, match="only in its session"):
         from_query("clip=own-1")
