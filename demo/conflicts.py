@@ -65,11 +65,6 @@ class Conflict:
         _check_text(self)
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether the clip stays as it was."""
-        return not self.alters_sound and self.picture == "own" and self.text == "none"
-
-    @property
     def alters_sound(self) -> bool:
         """Whether the sound is anything but the clip's own."""
         return self.sound != "own" or bool(self.shift) or self.noise_db is not None

@@ -32,7 +32,6 @@ def truths(stimulus):
 
 def test_nothing_done(cello):
     stimulus = apply(cello, Conflict())
-    assert Conflict().is_nothing
     assert (stimulus.frames == cello.frames).all() and (stimulus.waveform == cello.waveform).all()
     assert truths(stimulus) == ("cello", "cello", None) and stimulus.text == ""
 

@@ -96,7 +96,7 @@ def curve(
     for adapter, by_option in lines.items():
         for option, values in by_option.items():
             role = roles[option]
-            colour = next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
+            colour = _colour(role)
             dash = "dot" if adapter == BASE else "solid"
             drawn.append(
                 {
@@ -116,13 +116,17 @@ def curve(
                 )  # fmt: skip
     drawn += map(_in_legend, lines)
     for role in dict.fromkeys(roles.values()):
-        colour = next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
-        mark = {"color": colour, "size": 11, "symbol": "square"}
+        mark = {"color": _colour(role), "size": 11, "symbol": "square"}
         drawn.append({"type": "scatter", "x": [None], "y": [None], "mode": "markers", "marker": mark, "name": role})
     ticks = {"tickfont": {"size": 12}, "gridcolor": FAINT, "zeroline": False}
     across = {"title": {"text": _safe(label), "font": {"size": 13}}} | ticks
     up = {"range": [-0.02, 1.02], "tickformat": ".0%", "nticks": 5} | ticks
     return _dressed(drawn, {"xaxis": across, "yaxis": up}, CURVE_HEIGHT)
+
+
+def _colour(role: str) -> str:
+    """Of "seen", "heard + read" the first that has one."""
+    return next((BY_ROLE[word] for word in role.split(" + ") if word in BY_ROLE), NEUTRAL)
 
 
 def _in_legend(adapter: str) -> dict:

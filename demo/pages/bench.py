@@ -25,12 +25,11 @@ from demo.bench.results.view import (
     Wanted,
 )
 from demo.pages.answers import FOLLOWED, status
-from demo.pages.markup import warn
+from demo.pages.markup import QUIET, warn
 from demo.pages.methods import MethodsPart
 from demo.session import Lab
 from models.omni import ALIGNED, BASE, McGurkError
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 ADAPTERS = {BASE: "before", ALIGNED: "after"}
 ASKS = {
     "see": ("see", "◉ What do you see?"),

@@ -13,13 +13,12 @@ import gradio as gr
 import numpy as np
 
 from demo.pages import answers, asking
+from demo.pages.markup import COLOURS, QUIET
 from demo.probing import heads
 from demo.probing.heads import Grids
 from demo.session import Lab
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 KINDS = [("that see", "picture"), ("that hear", "sound"), ("that read", "text")]
-COLOURS = {"picture": "see", "sound": "hear", "text": "read"}
 ABOUT = (
     "How far the output of each head moves when the modality is taken away, at the position where the answer begins. "
     "Click heads, then look at what they look at, cut them or turn them up."

@@ -17,7 +17,7 @@ from demo.pages import answers, cards, heads, inside_markup, lens, shelf, worksh
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
-from demo.pages.markup import plotted, toast, warn
+from demo.pages.markup import QUIET, plotted, toast, warn
 from demo.pages.shelf import ShelfDrawer
 from demo.pages.workshop import TAB
 from demo.probing import regions, steering
@@ -28,7 +28,6 @@ from demo.visitors.turns import Full
 from models.omni import BASE, McGurkError
 
 MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": None}  # who waits for the model has a place in Turns
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LOADING = "The model is loading. The first answer follows by itself."
 ANSWERING = "The base model is answering.", "The tuned model is answering."
 TAGLINE = "When sight, sound and text disagree, what does a model believe?"

@@ -13,13 +13,12 @@ import gradio as gr
 
 from demo.draw import charts
 from demo.pages import answers, asking
-from demo.pages.markup import plotted
+from demo.pages.markup import QUIET, plotted
 from demo.probing import lens
 from demo.probing.lens import Lens
 from demo.session import Lab
 from models.omni import Kind
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 WHERE = [
     ("in the picture's tokens", "picture"),
     ("in the sound's tokens", "sound"),

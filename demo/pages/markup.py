@@ -1,4 +1,4 @@
-"""What several pages write: pictures, charts, warnings. Knows HTML and Gradio's plots. Does not know any page."""
+"""What several pages share: pictures, charts, warnings, colours. Knows HTML and Gradio. Does not know any page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import orjson
 from gradio.components.plot import PlotData
 
 from demo.draw.charts import Chart
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # of an event: no spinner, no endpoint
+COLOURS = {"picture": "see", "sound": "hear", "text": "read"}  # modality -> the style class with its colour
 
 
 def data_uri(kind: str, content: bytes) -> str:

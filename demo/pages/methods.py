@@ -13,12 +13,11 @@ import gradio as gr
 from demo.bench.runs.live import FEW, LAYERS, METHODS, MOST, Standing, Trials, Wanted
 from demo.pages import methods_markup as markup
 from demo.pages.answers import status
-from demo.pages.markup import warn
+from demo.pages.markup import QUIET, warn
 from demo.session import Lab
 from models.interventions import INTERVENTIONS
 from models.omni import McGurkError
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 QUESTION = "Does any method without training reach what tuning reaches?"
 HINTS = {
     METHODS: "Every question is asked plainly and under each method, before and after tuning.",

@@ -9,11 +9,11 @@ from html import escape
 
 import gradio as gr
 
+from demo.pages.markup import QUIET
 from demo.pages.shelf import TYPES
 from demo.session import Lab
 from models.omni import McGurkError
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 HINT = "Choose a clip or take one with the camera: it appears on the page that shows the code."
 
 

@@ -17,7 +17,7 @@ from demo.clips import NOTHING
 from demo.media.limits import ENDINGS
 from demo.pages import answers, cards, choices, shelf_markup
 from demo.pages.cards import Cards
-from demo.pages.markup import warn
+from demo.pages.markup import QUIET, warn
 from demo.session import Lab
 from demo.visitors import bundle
 from demo.visitors.bundle import Bundle
@@ -25,7 +25,6 @@ from demo.visitors.shelf import COUNTED, MAX_CLIPS, SENSES, SLACK, OwnClip
 from demo.visitors.state import State
 from models.omni import McGurkError
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 FROM = f"The {COUNTED:g} s from here on count (s)"
 UNKNOWN = "?"  # the chip "I don't know"
 CUTTING = "Cutting these seconds out …"

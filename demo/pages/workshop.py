@@ -15,7 +15,7 @@ import gradio as gr
 from demo import inside
 from demo.draw import charts
 from demo.pages import answers, asking, workshop_markup
-from demo.pages.markup import plotted, warn
+from demo.pages.markup import QUIET, plotted, warn
 from demo.probing import regions, steering, sweeps, workshop
 from demo.probing.sweeps import Curve
 from demo.session import Asked, Lab
@@ -23,7 +23,6 @@ from demo.visitors.turns import Wait
 from models.interventions import INTERVENTIONS, Intervention
 from models.omni import McGurkError
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 METHODS = [(method.title, id) for id, method in INTERVENTIONS.items()]
 PRESS = "Press “Ask again”: this model is too slow to be asked at every touch."
 TAB = "what-if"  # its id

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from demo.pages import answers
+from demo.pages.markup import COLOURS
 from demo.probing import steering, tellings
 from demo.probing.workshop import cost, notes, region
 from demo.session import Asked
@@ -32,7 +33,6 @@ MAIN = {  # the controls of a method that are seen at once, in this order; the o
     "budget": ("kind", "keep"),
 }
 LARGEST = 8.0  # of a slider whose range goes on far beyond what is useful
-COLOURS = {"picture": "see", "sound": "hear", "text": "read"}
 FEW = 4  # choices that are shown beside each other
 PICKED = {  # what is chosen elsewhere, and where
     "region": "press “Cut what I click” in Frames, Sound or Words",

@@ -22,7 +22,6 @@ from models.wording import ABSTAIN, YES_NO
 
 FACTORS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)  # of what has no upper end that counts
 STEPS = 11  # values of any other strength, its ends among them
-ALONG_LAYERS = "layers"
 SPAN = cut.SPAN  # layers of a window
 
 

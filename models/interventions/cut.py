@@ -118,9 +118,7 @@ def frame(tokens: TokenMap, time: int) -> tuple[int, ...]:
 
 def whole(tokens: TokenMap, kind: str) -> tuple[int, ...]:
     """All positions of a modality: "picture", "sound" or "text"."""
-    there = np.zeros(len(tokens), bool)
-    there[tokens.positions(KIND_OF[kind])] = True
-    return _found(there, f"There is no {kind} here")
+    return tuple(np.flatnonzero(positions(tokens, kind)).tolist())
 
 
 def stretch(tokens: TokenMap, start: float, end: float) -> tuple[int, ...]:

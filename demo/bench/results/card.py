@@ -17,7 +17,7 @@ from typing import Any
 import models
 from demo.bench.results import layerwise, measured, measures, methods
 from demo.bench.results.layerwise import Found
-from demo.bench.results.tables import ASKED_MISSING, OTHER_MISSING
+from demo.bench.results.tables import ALONE, ASKED_MISSING, CHANCE, OTHER_MISSING
 from demo.bench.runs import curves, interventions, store
 from models.mini import checkpoint
 from models.omni import ALIGNED, BASE, McGurkError
@@ -32,7 +32,6 @@ UNMEASURED = (
 )
 ASKED = ("model", "split", "seed", "options", "questions", "conditions", "methods")  # settings that say what was asked
 SENSES = ("see", "hear")
-CHANCE, ALONE = "chance", "encoder alone"  # of a run's measures: what stands beside questions that clips were made for
 PLAIN = {  # titles that leave open what is counted
     "asked modality missing": "asked modality missing: abstains",
     "only the other modality missing": "only the other modality missing: wrongly abstains",

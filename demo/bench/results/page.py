@@ -64,32 +64,29 @@ def html(runs: Sequence[Tables], configs: Sequence[dict[str, Any]]) -> str:
 def charts(run: Tables, pool: str) -> dict[str, str]:
     """The figures of one pool by what they are about, as HTML to stand in another page; "" where there is none."""
     rows = [row for row in run.rows if row.pool == pool]
+    caption = "Whom the answers followed"
     return {
         "Accuracy": _accuracies(rows),
-        "Followed": _figure(
-            "Whom the answers followed", svg.stacked(_followed(rows), svg.FOLLOWED_COLOURS, "Whom the answers followed")
-        ),
+        "Followed": _figure(caption, svg.stacked(_followed(rows), svg.FOLLOWED_COLOURS, caption)),
         "Layers": _layers(run, pool),
         "Layers × heads": _effects(run, pool),
     }
 
 
 def _pool(run: Tables, pool: str, title: str) -> list[str]:
-    rows = [row for row in run.rows if row.pool == pool]
+    drawn = charts(run, pool)
     return [
         f"<section><h2>{escape(title)}</h2>",
-        _accuracies(rows),
+        drawn["Accuracy"],
         "</section><section>",
-        _figure(
-            "Whom the answers followed", svg.stacked(_followed(rows), svg.FOLLOWED_COLOURS, "Whom the answers followed")
-        ),
+        drawn["Followed"],
         "</section><section>",
-        _row_table(rows),
+        _row_table([row for row in run.rows if row.pool == pool]),
         "</section><section>",
         _measure_table(run, pool),
         "</section><section>",
-        _layers(run, pool),
-        _effects(run, pool),
+        drawn["Layers"],
+        drawn["Layers × heads"],
         _alignments(run, pool),
         "</section>",
     ]

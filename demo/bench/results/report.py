@@ -136,11 +136,11 @@ def markdown(run: Tables) -> str:
 
 def fine(run: Tables) -> str:
     """Questions that clips were made for, what a guess and the encoder alone get right beside them; "" without any."""
-    known = {(m.pool, m.detail, m.name): m for m in run.measures if m.name in ("chance", "encoder alone")}
-    made = [row for row in run.rows if (row.pool, row.title, "chance") in known]
+    known = {(m.pool, m.detail, m.name): m for m in run.measures if m.name in (tables.CHANCE, tables.ALONE)}
+    made = [row for row in run.rows if (row.pool, row.title, tables.CHANCE) in known]
     lines = ["| question | concepts | chance | encoder alone | adapter | right |", "|---|---|---:|---:|---|---:|"]
     for row in made:
-        guess, alone = (known[row.pool, row.title, name] for name in ("chance", "encoder alone"))
+        guess, alone = (known[row.pool, row.title, name] for name in (tables.CHANCE, tables.ALONE))
         beside = f"{100 * guess.value:.0f} | {_percent(round(alone.value * alone.n), alone.n)}"
         lines.append(f"| {row.title} | {row.pool} | {beside} | {row.adapter} | {_accuracy(row)} |")
     return "\n".join(lines) if made else ""

@@ -29,6 +29,7 @@ YES_NO_SCORES = {
     "yes or no: F1": "f1",
     "yes or no: yes-rate": "yes_rate",
 }
+CHANCE, ALONE = "chance", "encoder alone"  # measures that stand beside questions that clips were made for
 WORDINGS = ("swap", "wording_2", "wording_3")
 Sample = dict[str, Any]
 
@@ -236,9 +237,9 @@ def _fine(view: _View, samples: list[Sample], sense: str, detail: str) -> list[M
         return []
     guess = sum(1 / len(sample["options"]) for sample in samples) / len(samples)
     right = view.proportion(
-        "encoder alone", detail, samples, lambda sample: sample["perceived"][sense] == sample["truth"]
+        ALONE, detail, samples, lambda sample: sample["perceived"][sense] == sample["truth"]
     )
-    return [view.number("chance", detail, guess, len(samples)), right]
+    return [view.number(CHANCE, detail, guess, len(samples)), right]
 
 
 def _perceived(view: _View, samples: list[Sample], sense: str, detail: str) -> list[Measure]:
@@ -253,7 +254,7 @@ def _perceived(view: _View, samples: list[Sample], sense: str, detail: str) -> l
         return []
     known = [sample for sample in told if recognised(sample)]
     return [
-        view.proportion("encoder alone", detail, samples, recognised),
+        view.proportion(ALONE, detail, samples, recognised),
         view.proportion("answer parts from encoder", detail, told, parted),
         view.proportion("recognised, yet not said", detail, known, lambda sample: not view.answer(sample)["correct"]),
     ]

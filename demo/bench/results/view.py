@@ -242,8 +242,8 @@ def _beside(samples: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
     said: dict[tuple[str, str], str] = {}
     found = {(m.pool, m.detail, m.name): m.value for m in tables.all_measures(made)}
     for (pool, title, name), value in found.items():
-        if name == "chance":
-            alone = found[pool, title, "encoder alone"]
+        if name == tables.CHANCE:
+            alone = found[pool, title, tables.ALONE]
             said[pool, title] = f" (chance {100 * value:.0f} %, encoder alone {100 * alone:.0f} %)"
     return said
 
