@@ -58,12 +58,14 @@ def build(model: OmniModel | Future) -> gr.Blocks:
 
 def _tidy(lab: weakref.ref, blocks: weakref.ref) -> None:
     """Look after files and memory as long as there is a Lab."""
+    idle: dict[str, float] = {}
     while True:
         time.sleep(TIDY)
         if (still := lab()) is None:
             return
         if (page := blocks()) is not None:
             forget_closed(page)
+            forget_unread(page, idle)
         still.tidy()
         del still, page
 
@@ -81,6 +83,30 @@ def forget_closed(blocks: gr.Blocks, after: float = CLOSED) -> None:
             with holder.lock:
                 holder.session_data.pop(session, None)
                 holder.time_last_used.pop(session, None)
+
+
+def forget_unread(blocks: gr.Blocks, idle: dict[str, float], after: float = CLOSED) -> None:
+    """Drop the messages of visitors who left: drawings that nobody will fetch, which Gradio keeps of 2,000 of them.
+
+    idle: since when (time.monotonic) a visitor has had neither a page nor anything under way; kept between two calls.
+    """
+    queue, holder, now = getattr(blocks, "_queue", None), getattr(blocks, "state_holder", None), time.monotonic()
+    if queue is None or holder is None:
+        return
+    messages, under_way = queue.pending_messages_per_session, queue.pending_event_ids_session
+    here = {session for session, state in list(holder.session_data.items()) if not state.is_closed}
+    gone = {
+        session
+        for session in {*list(messages), *list(under_way)} - here
+        if not any(event in queue.event_ids_to_events for event in list(under_way.get(session, ())))
+    }
+    for session in idle.keys() - gone:
+        del idle[session]
+    for session in gone:
+        if now - idle.setdefault(session, now) >= after:
+            messages.pop(session, None)
+            under_way.pop(session, None)
+            del idle[session]
 
 
 def _head() -> None:

@@ -166,6 +166,12 @@ def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_pat
         site.forget_closed(blocks, 0)
         assert not any(page.is_closed for page in pages.values())
         assert {*blocks.state_holder.time_last_used} <= {*pages}
+        unread, idle = blocks._queue.pending_messages_per_session, {}
+        assert len(unread) >= 4
+        for wait in (60, 0):
+            assert unread.keys() - pages.keys()
+            site.forget_unread(blocks, idle, wait)
+        assert {*unread} <= {*pages} and {*blocks._queue.pending_event_ids_session} <= {*pages} and not idle
         films = lab.files.folder
         until = time.monotonic() + 10
         while any(path.suffix == ".csv" for path in files_below(films)) and time.monotonic() < until:
