@@ -304,7 +304,8 @@ def markdown(found: Found) -> str:
         "",
         f"{found.requests} requests of {config.visitors} visitors, who think {config.think:g} s and {asked}, "
         f"in {found.seconds:.0f} s: {found.refused} refused for want of room, {len(found.errors)} unexplained errors, "
-        f"{len(found.crossed)} wrong or crossed. {machine()}.",
+        f"{len(found.crossed)} wrong or crossed. The application computed "
+        f"{(looks[-1].worked - looks[0].worked) / max(1, found.requests):.2f} s a request. {machine()}.",
     ]
     for name, notes in (("Error", found.errors), ("Crossed", found.crossed)):
         lines += [f"- {name} ({count} times): {said}" for said, count in Counter(notes).most_common(SAMPLES)]

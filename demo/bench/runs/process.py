@@ -1,9 +1,12 @@
-"""What a process of this machine holds: memory, open files, threads, disk. Linux says it under /proc; elsewhere nan."""
+"""What a process of this machine holds: memory, open files, threads, disk; and how long it computed.
+
+Linux says it under /proc; elsewhere nan.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from demo.bench.runs.timing import resident
@@ -14,23 +17,27 @@ LISTENS = "0A"  # the state of a listening socket in /proc/net/tcp
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a process: MB resident, open files, threads, MB of its files on disk."""
+    """One look at a process: MB resident, open files, threads, MB of its files on disk, s of processor time so far.
+
+    The time is that of all its threads and of the processes that it started and that have ended.
+    """
 
     resident: float
     files: float
     threads: float
     disk: float
+    worked: float
 
 
-NOTHING = Look(*[float("nan")] * 4)
+NOTHING = Look(*[float("nan")] * 5)
 
 
 def look(pid: int | None, folder: Path | None = None) -> Look:
     """How a process stands now. folder: where its files lie; None: its disk is nan."""
     disk = float("nan") if folder is None else size_of(folder) / 1e6
     if pid is None:
-        return Look(float("nan"), float("nan"), float("nan"), disk)
-    return Look(resident(pid), _count(f"/proc/{pid}/fd"), _count(f"/proc/{pid}/task"), disk)
+        return replace(NOTHING, disk=disk)
+    return Look(resident(pid), _count(f"/proc/{pid}/fd"), _count(f"/proc/{pid}/task"), disk, _worked(pid))
 
 
 def listening(port: int) -> int | None:
@@ -66,3 +73,12 @@ def _count(folder: str) -> float:
         return len(os.listdir(folder))
     except OSError:
         return float("nan")
+
+
+def _worked(pid: int) -> float:
+    try:
+        said = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return float("nan")
+    ticks = said.rpartition(")")[2].split()[11:15]  # user and system, its own and of ended children: see proc(5)
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")

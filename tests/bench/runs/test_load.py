@@ -51,6 +51,9 @@ def test_visitors_meet_no_errors_and_no_crossed_answers(start):
     assert set(found.waits) >= {"gallery", "own words"} and found.requests >= 2 * 6  # however slow the machine
     table = load.markdown(found)
     assert "0 unexplained errors, 0 wrong or crossed" in table and "| gallery |" in table
+    worked = found.looks[-1].worked - found.looks[0].worked
+    assert 0 < worked < 2 * (os.cpu_count() + 1) * found.seconds
+    assert f"{worked / found.requests:.2f} s a request" in table
     assert found.rested.resident > 50 and found.rested.disk >= 0 and found.rested.files > 5
 
 
