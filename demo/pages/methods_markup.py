@@ -192,8 +192,6 @@ def _captions(points: Sequence[Point]) -> str:
         return ""
     about = (
         "<h3>The same caption before and after picture and sound</h3><p>Share of the attention that it gets, layer by "
-    )
-    about += (
         "layer. The attention shift is 1 minus the correlation of the two curves (after Wings, arXiv 2406.03496).</p>"
     )
     return f'{about}<div class="beside">{"".join(figures)}</div>'

@@ -154,7 +154,7 @@ def _table_beside(rows: list[dict[str, str]], beside: list[dict[str, str]]) -> s
         share, low, high = (float(alone[name]) for name in ("value", "low", "high"))
         cells = [
             f"{100 * float(known[title, CHANCE]['value']):.0f}",
-            _percent(share, low, high, alone["n"]),
+            measures.percent(share, low, high, alone["n"]),
             *(right.get((title, adapter), "–") for adapter in (BASE, ALIGNED)),
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
@@ -193,8 +193,4 @@ def _cell(row: dict[str, str] | None) -> str:
         low, high = measures.wilson(round(share * n), n)
     else:
         share, low, high = int(row["right"]) / n, float(row["low"]), float(row["high"])
-    return _percent(share, low, high, n)
-
-
-def _percent(share: float, low: float, high: float, n: int | str) -> str:
-    return f"{100 * share:.1f} ({100 * low:.0f}–{100 * high:.0f}, n {n})"
+    return measures.percent(share, low, high, n)

@@ -40,6 +40,11 @@ class McNemar:
     p: float
 
 
+def percent(share: float, low: float, high: float, n: int | str, digits: int = 1) -> str:
+    """A share with its interval, 0..1 each, as it stands in tables: "73.5 (57–85, n 34)"."""
+    return f"{100 * share:.{digits}f} ({100 * low:.0f}–{100 * high:.0f}, n {n})"
+
+
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
     """Exact two-sided McNemar test of two raters' right and wrong answers to the same questions.
 

@@ -194,8 +194,7 @@ def took(rows: Sequence[Row]) -> str:
 
 
 def _cell(row: Row) -> str:
-    low, high = row.interval
-    text = f"{100 * row.count / row.n:.0f} ({100 * low:.0f}–{100 * high:.0f}, n {row.n})"
+    text = measures.percent(row.count / row.n, *row.interval, row.n, digits=0)
     return f"**{text}**" if row.p < SIGNIFICANT else text
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.bench.cases.own import OWN
-from demo.bench.results import inside, listing, page, tables
+from demo.bench.results import inside, listing, measures, page, tables
 from demo.bench.runs import store
 from models.omni import McGurkError
 
@@ -179,8 +179,7 @@ def _abstained(row: tables.Row) -> str:
 
 
 def _percent(count: int, n: int) -> str:
-    low, high = tables.measures.wilson(count, n)
-    return f"{100 * count / n:.1f} ({100 * low:.0f}–{100 * high:.0f}, n {n})"
+    return measures.percent(count / n, *measures.wilson(count, n), n)
 
 
 def _table_line(run: str, row: tables.Row) -> tuple:
