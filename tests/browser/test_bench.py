@@ -56,7 +56,7 @@ def run_to_the_end(page) -> None:
 
 def test_a_run_fills_the_table_and_its_samples_open_in_the_lab(bench):
     page = bench()
-    choose(page, "aligned", "sound swapped")
+    choose(page, "picture and sound agree", "sound swapped")
     page.wait_for_function("() => document.querySelector('#bench-plan').innerText.includes('about')")
     run_to_the_end(page)
     cells = page.locator('#bench-table button[data-cell="trained|swap|hear"]')
@@ -79,7 +79,7 @@ def test_a_run_fills_the_table_and_its_samples_open_in_the_lab(bench):
 
 def test_the_files_and_charts_of_a_run(bench):
     page = bench()
-    choose(page, "aligned", "sound swapped", questions=8)
+    choose(page, "picture and sound agree", "sound swapped", questions=8)
     run_to_the_end(page)
     found = {}
     for name in ("samples", "table", "report"):
@@ -98,7 +98,7 @@ def test_the_files_and_charts_of_a_run(bench):
 
 def test_stop_keeps_what_is_done_and_start_goes_on(bench):
     page = bench()
-    choose(page, "aligned", "sound swapped", questions=60)
+    choose(page, "picture and sound agree", "sound swapped", questions=60)
     page.click("#bench-start")
     page.wait_for_selector(NUMBER)
     page.click("#bench-stop")
@@ -138,7 +138,7 @@ def test_published_numbers_stand_apart_with_their_source(bench):
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("phone", PHONE)])
 def test_screenshots(bench, name, size, theme):
     page = bench(size, theme)
-    choose(page, "aligned", "sound swapped", "misleading caption", "sound removed", questions=8)
+    choose(page, "picture and sound agree", "sound swapped", "misleading caption", "sound removed", questions=8)
     run_to_the_end(page)
     page.locator(NUMBER).nth(5).click()
     page.wait_for_selector("#bench-samples tbody tr")
