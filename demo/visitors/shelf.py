@@ -293,4 +293,6 @@ def _described(id: str, name: str, path: Path, clip: Clip) -> OwnClip:
         frames=strip.film(pictures),
         peaks=strip.peaks(clip.waveform),
         notices=tuple(said for said in clip.notices if limit not in said),
+        seen=None if len(pictures) else NOTHING,  # what isn't there needs nobody to tell
+        heard=None if clip.waveform is not None else NOTHING,
     )

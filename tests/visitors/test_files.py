@@ -157,21 +157,21 @@ def test_every_file_of_the_application_has_an_owner_and_an_end(tmp_path, tmp_pat
                 assert visitor.call("compose", clip="dog", shift=n / 10).value
                 visitor.touch("go", values=own | {"clip": "cat"}, leave=lambda _: "hang up")
         blocks, lab = built[0], labs[0]
-        pages = blocks.state_holder.session_data
-        until = time.monotonic() + 10
-        while sum(page.is_closed for page in pages.values()) < 4 and time.monotonic() < until:
+        pages, under_way = blocks.state_holder.session_data, blocks._queue.event_ids_to_events
+        until = time.monotonic() + 20
+        while (sum(page.is_closed for page in pages.values()) < 4 or under_way) and time.monotonic() < until:
             time.sleep(0.1)
         site.forget_closed(blocks, 3600)
         assert sum(page.is_closed for page in pages.values()) == 4  # they may come back
         site.forget_closed(blocks, 0)
         assert not any(page.is_closed for page in pages.values())
         assert {*blocks.state_holder.time_last_used} <= {*pages}
-        unread, idle = blocks._queue.pending_messages_per_session, {}
-        assert len(unread) >= 4
+        queue, idle = blocks._queue, {}
+        behind = lambda: {*queue.pending_messages_per_session, *queue.pending_event_ids_session} - {*pages}  # noqa: E731
         for wait in (60, 0):
-            assert unread.keys() - pages.keys()
+            assert behind()  # of visitors who are gone; whether messages are among it is a matter of luck
             site.forget_unread(blocks, idle, wait)
-        assert {*unread} <= {*pages} and {*blocks._queue.pending_event_ids_session} <= {*pages} and not idle
+        assert not behind() and not idle
         films = lab.files.folder
         until = time.monotonic() + 10
         while any(path.suffix == ".csv" for path in files_below(films)) and time.monotonic() < until:

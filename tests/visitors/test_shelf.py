@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from demo.clips import read_clip
+from demo.clips import NOTHING, read_clip
 from demo.visitors import shelf as shelves
 from demo.visitors.invitations import SECONDS, WRONG_LIMIT, Invitations
 from demo.visitors.shelf import COUNTED, MAX_CLIPS, Shelf, Shelves, checked_label, tidy_name
@@ -25,7 +25,9 @@ def test_a_clip_is_described_by_its_thumbnail_frames_and_sound(shelf, media_file
     assert (clip.seen, clip.heard, clip.perceived) == (None, None, None)
     sound = shelf.add(media_file("sound.wav"))
     assert (sound.thumbnail, sound.frames, sound.size) == (b"", b"", None)
-    assert shelf.add(media_file("mute.mp4")).peaks == ()
+    assert (sound.seen, sound.heard) == (NOTHING, None)  # nobody is asked what it shows
+    mute = shelf.add(media_file("mute.mp4"))
+    assert (mute.peaks, mute.seen, mute.heard) == ((), None, NOTHING)
 
 
 def test_a_clip_is_a_file_of_the_shelfs_own(shelf, media_file, tmp_path):
