@@ -134,7 +134,11 @@ class Shelf:
             if self.bytes > SHELF_BYTES:
                 raise McGurkError(f"Your shelf holds {SHELF_BYTES / 1e6:.0f} MB and is full: remove a clip first.")
             made = _described(id, self._own_name(tidy_name(name or path.stem)), kept, clip)
-            made = replace(self._cut(made, 0.0), seen=checked_label(seen), heard=checked_label(heard))
+            made = replace(
+                self._cut(made, 0.0),
+                seen=checked_label(seen) if made.frames else NOTHING,  # what isn't there needs nobody to tell
+                heard=checked_label(heard) if made.peaks else NOTHING,
+            )
             self._make_room()
         except BaseException:
             kept.unlink(missing_ok=True)
@@ -293,6 +297,4 @@ def _described(id: str, name: str, path: Path, clip: Clip) -> OwnClip:
         frames=strip.film(pictures),
         peaks=strip.peaks(clip.waveform),
         notices=tuple(said for said in clip.notices if limit not in said),
-        seen=None if len(pictures) else NOTHING,  # what isn't there needs nobody to tell
-        heard=None if clip.waveform is not None else NOTHING,
     )
