@@ -70,7 +70,7 @@ def test_an_answer_that_nobody_collects_is_left_off(app):
     model, address = app
     begun, stopped = model.begun, model.stopped
     joined(address, "nobody-listens")
-    until(lambda: model.begun == begun + 1, 5)
+    until(lambda: model.begun == begun + 1, 20)
     until(lambda: model.stopped == stopped + 1, 1.0 + DELAY / 2)
 
 
@@ -82,7 +82,7 @@ def test_an_answer_whose_listener_hangs_up_is_left_off(app):
         for line in stream.iter_lines():
             if "process_starts" in line:
                 break
-        until(lambda: model.begun == begun + 1, 5)
+        until(lambda: model.begun == begun + 1, 20)
     until(lambda: model.stopped == stopped + 1, DELAY / 2)
 
 
@@ -91,7 +91,7 @@ def test_an_answer_that_is_cancelled_is_left_off(app):
     begun, stopped = model.begun, model.stopped
     event, place = joined(address, "changes-its-mind")
     with httpx.stream("GET", f"{address}/queue/data", params={"session_hash": "changes-its-mind"}, timeout=20) as _:
-        until(lambda: model.begun == begun + 1, 5)
+        until(lambda: model.begun == begun + 1, 20)
         body = {"session_hash": "changes-its-mind", "fn_index": place, "event_id": event}
         assert httpx.post(f"{address}/cancel", json=body).status_code == 200
         until(lambda: model.stopped == stopped + 1, DELAY / 2)
