@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 THUMBNAIL = (160, 90)  # pixels
 CELL = (96, 54)  # pixels of one frame in the row
@@ -66,11 +66,7 @@ def opened(jpeg: bytes) -> Image.Image:
 
 def _filled(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The frame's middle, scaled to fill width x height."""
-    image = Image.fromarray(frame)
-    scale = max(size[0] / image.width, size[1] / image.height)
-    width, height = size[0] / scale, size[1] / scale
-    left, top = (image.width - width) / 2, (image.height - height) / 2
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=(left, top, left + width, top + height)))
+    return np.asarray(ImageOps.fit(Image.fromarray(frame), size, Image.Resampling.BILINEAR))
 
 
 def _jpeg(picture: np.ndarray) -> bytes:
