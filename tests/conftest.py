@@ -50,6 +50,17 @@ RECIPES = {
 
 
 @pytest.fixture(scope="session")
+def one_thread():
+    """Torch computes with one thread from now on: tiny models are slower with two, and two runs must agree."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
 def mini():
     """The embedded model with its weights."""
     from models.mini.backend import Mini

@@ -7,7 +7,6 @@ trained.
 from __future__ import annotations
 
 import hashlib
-import platform
 import threading
 import time
 from collections import OrderedDict
@@ -16,9 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
-import peft
 import torch
-import transformers
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -49,6 +46,7 @@ from models.omni import (
     unless,
 )
 from models.probe import PROBE, Recorder, paused, recording
+from models.versions import versions
 
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
 READ = 8_000  # tokens whose keys and values are kept after an adapter has read them, 23 kB each
@@ -343,14 +341,7 @@ class Mini(OmniModel):
             prompt=prompt.text,
             decoding=f"greedy, at most {max_new_tokens} tokens",
             seed=0,
-            versions={
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "transformers": transformers.__version__,
-                "peft": peft.__version__,
-                "dtype": str(self.dtype).removeprefix("torch."),
-                "device": str(self.device),
-            },
+            versions=versions(self.dtype, self.device),
             intervention=done,
         )
 

@@ -6,7 +6,6 @@ Knows how a question is run. Does not know where weights come from (loading.py) 
 from __future__ import annotations
 
 import hashlib
-import platform
 import threading
 import time
 import traceback
@@ -18,7 +17,6 @@ from dataclasses import replace
 import numpy as np
 import peft
 import torch
-import transformers
 from torch import nn
 
 from models.adapters import BARE, Adapter, attach, mixed
@@ -49,6 +47,7 @@ from models.pretrained.layout import Prompt
 from models.pretrained.lens import read_out
 from models.pretrained.reading import PromptReader
 from models.probe import recording
+from models.versions import versions
 from models.wording import SEE
 
 REMEMBERED = 4  # encoded stimuli kept: 23 MB each for 10 s of 504 x 504 at 2 fps on the 7B model
@@ -271,15 +270,7 @@ class Pretrained(OmniModel):
             prompt=prompt.text,
             decoding=f"greedy, at most {most} tokens",
             seed=0,
-            versions={
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "transformers": transformers.__version__,
-                "peft": peft.__version__,
-                "dtype": str(self.dtype).removeprefix("torch."),
-                "device": str(self.device),
-                **self.decoder.versions(media),
-            },
+            versions=versions(self.dtype, self.device) | self.decoder.versions(media),
             notes=notes,
             intervention=done,
         )

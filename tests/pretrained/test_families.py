@@ -27,12 +27,7 @@ STEPS = 3
 NAMES = ("Qwen2.5-Omni", "Qwen3-Omni", "Gemma 4", "Gemma 4 without encoders")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", params=NAMES)

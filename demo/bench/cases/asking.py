@@ -33,6 +33,7 @@ from models.interventions import Cut
 from models.interventions.cut import EVERYTHING, REGION
 from models.omni import Answer, Attention, Kind, McGurkError, OmniModel, Receipt, Stimulus
 
+Sample = dict[str, Any]  # one case as it was answered: plain values, a line of samples.jsonl
 DIGITS = 4  # of probabilities and shares in samples
 MEDIA = (Kind.VIDEO, Kind.AUDIO)  # whose attention is kept head by head, in this order
 SENSES = {"see": PICTURE, "hear": SOUND}

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any
 
+from demo.bench.cases.asking import Sample
 from demo.questions import PICTURE, SOUND, verdict
 
-Sample = dict[str, Any]
 SENSE = {"see": PICTURE, "hear": SOUND}
 CELLS = (
     "recognised, said so",

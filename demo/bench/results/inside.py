@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from demo.bench.cases.asking import MEDIA, unpacked
+from demo.bench.cases.asking import MEDIA, Sample, unpacked
 from demo.bench.cases.conditions import EFFECT_CONDITIONS
 from demo.bench.results import measures
 from models.omni import Kind
-
-Sample = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from demo.bench.cases import conflicting
+from demo.bench.cases.asking import Sample
 from demo.bench.cases.conditions import CONDITIONS
 from demo.bench.results import measures
 from demo.bench.results.measures import McNemar
@@ -31,7 +32,6 @@ YES_NO_SCORES = {
 }
 CHANCE, ALONE = "chance", "encoder alone"  # measures that stand beside questions that clips were made for
 WORDINGS = ("swap", "wording_2", "wording_3")
-Sample = dict[str, Any]
 
 
 @dataclass(frozen=True)

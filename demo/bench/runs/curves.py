@@ -36,7 +36,7 @@ from demo.bench.results.layerwise import (
     write,
 )
 from demo.bench.runs import running
-from demo.bench.runs.series import Series
+from demo.bench.runs.series import Series, settings_of
 from demo.questions import PICTURE, SOUND
 from demo.vocabulary import plain
 from models.interventions import Cut, cut, exit
@@ -91,14 +91,7 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    return {
-        "bench": BENCH,
-        "model": config.model,
-        "clips": str(config.clips),
-        "split": config.split,
-        "seed": config.seed,
-        "questions": 2 * config.clips_asked,
-    }
+    return settings_of(config, BENCH, questions=2 * config.clips_asked)
 
 
 def _measured(model: OmniModel, posed: Posed, encoded: Any) -> dict[str, Any]:

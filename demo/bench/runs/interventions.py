@@ -16,7 +16,7 @@ from demo.bench.cases.asking import Posed, read_answer
 from demo.bench.results import methods
 from demo.bench.results.methods import PLAIN
 from demo.bench.runs import running
-from demo.bench.runs.series import Series, samples_of
+from demo.bench.runs.series import Series, samples_of, settings_of
 from demo.questions import PICTURE, SOUND
 from models.interventions import INTERVENTIONS
 from models.omni import McGurkError, OmniModel
@@ -55,17 +55,10 @@ def run(config: Config, model: OmniModel | None = None) -> Iterator[tuple[int, i
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    return {
-        "bench": BENCH,
-        "model": config.model,
-        "clips": str(config.clips),
-        "split": config.split,
-        "seed": config.seed,
-        "options": config.options,
-        "conditions": list(config.conditions),
-        "methods": list(config.methods),
-        "questions": config.questions,
-    }
+    return settings_of(
+        config, BENCH, options=config.options, conditions=list(config.conditions), methods=list(config.methods),
+        questions=config.questions,
+    )  # fmt: skip
 
 
 def _ask(model: OmniModel, posed: Posed, encoded: Any, tried: Sequence[str]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from demo.bench.cases.own import OwnClips, is_own
 from demo.bench.cases.sampling import Case, cases
 from demo.bench.results import report
 from demo.bench.results.benchmarks import AVHBench, is_benchmark, open_benchmark
-from demo.bench.runs.series import Series
+from demo.bench.runs.series import Series, settings_of
 from models import registry
 from models.omni import McGurkError, OmniModel
 
@@ -149,18 +149,11 @@ def _finished(series: Series, samples: list[dict[str, Any]], whole: bool) -> Pro
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    return {
-        "model": config.model,
-        "clips": str(config.clips),
-        "split": config.split,
-        "seed": config.seed,
-        "options": config.options,
-        **({"options_from": config.options_from} if config.options_from != VOCABULARY else {}),
-        "attention": config.attention,
-        "conditions": list(config.conditions),
-        "questions": config.questions,
-        "held_out_questions": config.asked_of_held_out,
-    }
+    elsewhere = {"options_from": config.options_from} if config.options_from != VOCABULARY else {}
+    return settings_of(
+        config, options=config.options, **elsewhere, attention=config.attention, conditions=list(config.conditions),
+        questions=config.questions, held_out_questions=config.asked_of_held_out,
+    )  # fmt: skip
 
 
 def _about(material: Material) -> dict[str, Any]:

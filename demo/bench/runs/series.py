@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from demo.bench.cases.asking import Posed, pose, unasked
+from demo.bench.cases.asking import Posed, Sample, pose, unasked
 from demo.bench.cases.material import Material
 from demo.bench.cases.sampling import Case
 from demo.bench.runs import store
 from models import registry
 from models.omni import McGurkError, OmniModel
 
-Sample = dict[str, Any]
 Made = TypeVar("Made")
 
 
@@ -110,6 +109,13 @@ class Series:
                 sample = unasked(case, str(error))
             self.asked += 1
             yield sample
+
+
+def settings_of(config: Any, bench: str = "", **more: Any) -> dict[str, Any]:
+    """What every run depends on, as it is kept in its folder, and what this kind of run depends on besides."""
+    kind = {"bench": bench} if bench else {}
+    shared = {"model": config.model, "clips": str(config.clips), "split": config.split, "seed": config.seed}
+    return kind | shared | more
 
 
 def samples_of(out: str | Path, bench: str) -> list[Sample]:
