@@ -15,7 +15,8 @@ from models.mini.lessons import MiniLessons, collate, wanted
 from models.omni import SAMPLE_RATE
 from models.probe import PROBE
 from models.teaching.align import aligning
-from models.teaching.curriculum import Branch, Catalogue, Course, Lesson
+from models.teaching.curriculum import Course
+from models.teaching.lesson import Branch, Catalogue, Lesson
 from tests.test_mini import tiny
 
 SHELF = Catalogue({"dog": [0], "rain": [0]}, {"dog": [1], "rain": [1]})

@@ -18,7 +18,8 @@ from models.pretrained.families import FAMILIES
 from models.pretrained.lessons import IGNORED, PackedLessons, collate
 from models.pretrained.loading import load
 from models.pretrained.training import prepare
-from models.teaching.curriculum import BLANK, Course
+from models.teaching.curriculum import Course
+from models.teaching.lesson import BLANK
 from tests import tiny_gemma, tiny_omni
 from tests.pretrained.test_families import NAMES, weights
 

@@ -17,7 +17,8 @@ from models.mini.modelling import HEARD_NAMES, SEEN_NAMES, MiniForConditionalGen
 from models.mini.processing import CLOSING, MiniProcessor, Segment, opening, reply
 from models.omni import Kind
 from models.teaching.align import Wanted
-from models.teaching.curriculum import BLANK, Catalogue, Course, Lesson
+from models.teaching.curriculum import Course
+from models.teaching.lesson import BLANK, Catalogue, Lesson
 from models.teaching.naming import GENERIC, HELD_OUT, NAMES, SHUFFLED_NAMES, names_of
 from models.teaching.packing import padded, visible
 

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 
 from models.omni import SAMPLE_RATE, McGurkError
-from models.teaching.curriculum import Catalogue
+from models.teaching.lesson import Catalogue
 from models.teaching.naming import HELD_OUT
 
 SECONDS = 10.0  # of a clip, at most; the clips of the paper last 10 s

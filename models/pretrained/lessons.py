@@ -18,7 +18,8 @@ from models.omni import SAMPLE_RATE, Kind, Stimulus
 from models.pretrained.clips import Shelf, read_picture, read_sound
 from models.pretrained.decoding import continued
 from models.pretrained.layout import Layout, Media
-from models.teaching.curriculum import BLANK, Course, Lesson
+from models.teaching.curriculum import Course
+from models.teaching.lesson import BLANK, Lesson
 from models.teaching.packing import padded, visible
 
 IGNORED = -100  # label of a position whose token is not to be learnt

@@ -1,4 +1,4 @@
-"""What a model is taught: who is seen and heard, what is asked, and what the right answer is.
+"""What a model is taught: what is asked about whom it sees and hears (casting.py), and what the right answer is.
 
 Two courses. *base* holds only clips whose picture, sound and caption agree, the way real systems are
 trained. *aligned* holds disagreeing clips with paired visual and audio questions, misleading, matching
@@ -9,19 +9,19 @@ only: no features, no tokens, no model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from models import wording
-from models.everyday import normal, synonyms
-from models.teaching.naming import NAMES, PEOPLE, SHUFFLED_NAMES, everyday, is_said, unfair
+from models.teaching.casting import CLASS_NAMED, Cast
+from models.teaching.lesson import BLANK, Branch, Catalogue, Lesson, Thing
+from models.teaching.naming import NAMES
 from models.teaching.prose import paragraph
 
-BLANK = -1  # a picture or sound that is there but shows or holds nothing
 FRAME_COUNTS, FRAME_ODDS = (1, 2, 3, 4, 8), (0.45, 0.30, 0.09, 0.09, 0.07)
 SHUFFLED = 0.4  # share of lessons with shuffled names
-CLASS_NAMED_SINGLE, CLASS_NAMED = 0.5, 0.3  # share of lessons whose names come from the encoders' class lists
+CLASS_NAMED_SINGLE = 0.5  # share of base's single modalities whose names come from the encoders' class lists
 HEARING = 0.65  # share of the aligned course's further questions that are about the sound, the harder sense
 SITUATIONS = {"swap": 0.48, "agree": 0.34, "missing": 0.18}  # shares of the aligned course
 MATCHING = {"agree": 0.40, "swap": 0.28}  # share of them that ask whether sound and picture match: as many yes as no
@@ -33,69 +33,7 @@ GAP_SHARE, GAP = 0.35, (100, 3000)
 CAPTIONED = {"base": 0.2, "aligned": 0.3}  # share of the lessons whose picture is a captioned photograph
 SOUNDING = 0.4  # of base's: the share with a sound of what their captions name, so that both agree
 EVERYDAY = 0.35  # share of lessons in which a thing goes by another name: a synonym, a wider or an everyday word
-RENAMED = 0.4  # share of lessons with shuffled names in which the answer is another way to say what the top class bears
 SINGLE = {"": 0.56, "picture": 0.10, "sound": 0.34}  # of the base course: both, or one alone; sounds are harder
-
-
-@dataclass(frozen=True)
-class Branch:
-    """One question about a clip: the user's text, the right answer, what it is about."""
-
-    user: str
-    answer: str
-    asked: str  # "see", "hear", "match", "both"
-    tag: str  # condition, for reporting
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One clip and the questions asked about it.
-
-    picture, sound: index of an item, BLANK, or None (left out of the prompt).
-    picture_name, sound_name: what the item is called here. shuffled: every class bears a random name, the top one
-    picture_word or sound_word.
-    """
-
-    picture: int | None
-    sound: int | None
-    picture_name: str | None
-    sound_name: str | None
-    frames: int
-    patches: int
-    shuffled: bool
-    prefix: str  # long text shared by all branches, before the questions
-    gap: int  # positions left out between the clip (and its prefix) and the questions
-    branches: tuple[Branch, ...]
-    seed: int
-    picture_word: str | None = None
-    sound_word: str | None = None
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """What there is to show: indices of pictures and of sounds by concept; which may bear shuffled names."""
-
-    pictures: dict[str, list[int]]
-    sounds: dict[str, list[int]]
-    clear: frozenset[int] = field(default_factory=frozenset)  # items whose top class is unmistakable
-    class_names: dict[int, str] = field(default_factory=dict)  # what the encoder's own class list calls an item
-    # captioned photographs: the names each may be asked by, and all that its captions say
-    captioned: dict[int, tuple[tuple[str, ...], frozenset[str]]] = field(default_factory=dict)
-
-    @property
-    def concepts(self) -> list[str]:
-        return sorted(set(self.pictures) & set(self.sounds))
-
-
-@dataclass(frozen=True)
-class Thing:
-    """What is seen or heard in a lesson: its item, what it is plainly called, what it is called in options."""
-
-    item: int | None
-    main: str | None  # answers a free question; None: nothing is there
-    name: str | None  # stands among the options
-    word: str | None = None  # in a lesson with shuffled names: what the top class bears
-    said: frozenset[str] = frozenset()  # of a captioned photograph: what else may be true of it
 
 
 class Course:
@@ -104,13 +42,11 @@ class Course:
     def __init__(self, course: str, catalogue: Catalogue, seed: int = 0, shuffled: float = SHUFFLED, branches: int = 4,
                  group: int = 4, reasoned: bool = True, everyday: float = EVERYDAY):  # fmt: skip
         """reasoned: whether sound and picture match is answered after both are named, which small models need."""
-        self.reasoned, self.everyday = reasoned, everyday
-        self.course, self.catalogue, self.seed = course, catalogue, seed
+        self.reasoned, self.course, self.catalogue, self.seed = reasoned, course, catalogue, seed
         self.shuffled, self.branches, self.group = shuffled, branches, group
         if course not in ("base", "aligned"):
             raise ValueError(f"no course {course!r}: base or aligned")
-        self._photographs = sorted(catalogue.captioned)
-        self._sounding = {concept: shown for concept in catalogue.concepts if (shown := self._showing(concept))}
+        self._cast = Cast(catalogue, everyday)
 
     def lesson(self, i: int) -> Lesson:
         """Lesson i. Lessons of one group (a batch) have the same number of frames, so little is padding."""
@@ -118,85 +54,13 @@ class Course:
         shared = np.random.default_rng([self.seed, i // self.group, 7])
         frames = int(shared.choice(FRAME_COUNTS, p=FRAME_ODDS))
         long_text = self.course == "aligned" and shared.random() < LONG_SHARE
-        captioned = bool(self._photographs) and rng.random() < CAPTIONED[self.course]
+        captioned = bool(self._cast.photographs) and rng.random() < CAPTIONED[self.course]
         shuffled = not captioned and bool(self.catalogue.clear) and rng.random() < self.shuffled
         return (
             self._base(rng, i, frames, shuffled, captioned)
             if self.course == "base"
             else self._aligned(rng, i, frames, shuffled, captioned, long_text)
         )
-
-    def _showing(self, concept: str) -> list[tuple[int, str]]:
-        """The captioned photographs that show what makes a sound, each with the word that says so."""
-        meant = set(map(normal, (concept, concept.split()[-1], *synonyms(concept)))) - {"keyboard"}  # of either kind
-        named = ((item, name) for item in self._photographs for name in self.catalogue.captioned[item][0])
-        return [(item, name) for item, name in named if normal(name) in meant]
-
-    def _sounding_photograph(self, rng) -> tuple[Thing, int]:
-        """A captioned photograph under the name of something in it, and a sound of that."""
-        concept = str(rng.choice(list(self._sounding)))
-        item, word = self._sounding[concept][int(rng.integers(len(self._sounding[concept])))]
-        name = everyday(word, rng) if rng.random() < self.everyday else word
-        thing = Thing(item, word, name, said=self.catalogue.captioned[item][1])
-        return thing, int(rng.choice(self.catalogue.sounds[concept]))
-
-    def _photograph(self, rng) -> Thing:
-        """A captioned photograph: asked by any of its names, plainly called by the one most captions have.
-
-        Whom it shows is what it is called only where nothing else is to be seen: "piano", not "girl".
-        """
-        item = int(rng.choice(self._photographs))
-        names, said = self.catalogue.captioned[item]
-        name = names[0] if rng.random() < 0.4 else str(rng.choice(names))
-        main = next((word for word in names if not word.endswith("ing") and normal(word) not in PEOPLE), names[0])
-        return Thing(item, main, name, said=said)
-
-    def _pick(self, rng, pool: dict[str, list[int]], concept: str | None, shuffled: bool) -> tuple[int, str]:
-        """An item and the concept it belongs to."""
-        concept = concept or str(rng.choice(self.catalogue.concepts))
-        items = pool[concept]
-        if shuffled:
-            clear = [i for i in items if i in self.catalogue.clear]
-            while not clear:
-                concept = str(rng.choice(self.catalogue.concepts))
-                clear = [i for i in pool[concept] if i in self.catalogue.clear]
-            items = clear
-        return int(rng.choice(items)), concept
-
-    def _called(self, rng, item: int, concept: str, share: float) -> Thing:
-        """A labelled item under its concept's name, its class's (in `share` of the lessons) or an everyday one."""
-        main = self.catalogue.class_names.get(item, concept) if rng.random() < share else concept
-        return Thing(item, main, everyday(main, rng) if rng.random() < self.everyday else main)
-
-    def _shuffled(self, rng, item: int) -> Thing:
-        """An item whose top class bears a random name, and the answer that name or another way to say it."""
-        if rng.random() < RENAMED:
-            word = str(rng.choice(NAMES))
-            name = everyday(word, rng, widest=0.1)
-        else:
-            word = name = str(rng.choice(SHUFFLED_NAMES))
-        return Thing(item, name, name, word)
-
-    def _distractors(self, rng, count: int, shuffled: bool, things: Sequence[Thing], avoid: Sequence[str]) -> list[str]:
-        """Names that are true of none of the things and mean nothing of `avoid`."""
-        draw = rng.random()
-        photographs = not shuffled and self._photographs and draw < 0.35
-        if photographs:
-            chosen = rng.choice(self._photographs, count + 6)
-            names = [str(rng.choice(self.catalogue.captioned[int(i)][0])) for i in chosen]
-        else:
-            pool = SHUFFLED_NAMES if shuffled else NAMES if draw < 0.65 else self.catalogue.concepts
-            wanted = min(len(pool), count + len(avoid) + 6)
-            names = [str(n) for n in rng.choice(pool, wanted, replace=False)]
-            if not shuffled and rng.random() < 0.5:
-                names = [everyday(n, rng) if rng.random() < self.everyday else n for n in names]
-        said = frozenset().union(*(thing.said for thing in things))
-        fair: list[str] = []
-        for name in names:
-            taken = [*avoid, *fair]
-            if not any(unfair(name, other) for other in taken) and not (said and is_said(name, said)):
-                fair.append(name)
-        return fair[:count]
 
     def _options(self, rng, things: Sequence[Thing], shuffled: bool, abstain: float, others: Sequence[str] = (),
                  left_out: str | None = None) -> list[str]:  # fmt: skip
@@ -208,7 +72,7 @@ class Course:
         present = list(dict.fromkeys([*names, *others]))
         count = max(int(rng.integers(2, 13)) - len(present), 0 if len(present) > 1 else 1)
         taken = [*present, *(name for thing in things for name in (thing.main, left_out) if name)]
-        options = present + self._distractors(rng, count, shuffled, things, taken)
+        options = present + self._cast.distractors(rng, count, shuffled, things, taken)
         rng.shuffle(options)
         return options + ([wording.ABSTAIN] if rng.random() < abstain or len(options) < 2 else [])
 
@@ -232,18 +96,18 @@ class Course:
 
     def _base(self, rng, i, frames, shuffled, captioned) -> Lesson:
         single = str(rng.choice(list(SINGLE), p=list(SINGLE.values())))
-        if captioned and self._sounding and rng.random() < SOUNDING:
-            thing, sound = self._sounding_photograph(rng)
+        if captioned and self._cast.sounding and rng.random() < SOUNDING:
+            thing, sound = self._cast.sounding_photograph(rng)
             picture, single = thing.item, ""
         elif captioned:  # it has no sound of its own
-            single, thing = "picture", self._photograph(rng)
+            single, thing = "picture", self._cast.photograph(rng)
             picture, sound = thing.item, None
         else:
-            picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
-            sound, _ = self._pick(rng, self.catalogue.sounds, concept, shuffled)
+            picture, concept = self._cast.pick(rng, self.catalogue.pictures, None, shuffled)
+            sound, _ = self._cast.pick(rng, self.catalogue.sounds, concept, shuffled)
             alone = sound if single == "sound" else picture
             share = CLASS_NAMED_SINGLE if single else 0.0
-            thing = self._shuffled(rng, alone) if shuffled else self._called(rng, alone, concept, share)
+            thing = self._cast.shuffled(rng, alone) if shuffled else self._cast.called(rng, alone, concept, share)
         branches = []
         for _ in range(self.branches):
             kinds = ["see"] if single == "picture" else ["hear"] if single == "sound" else ["see", "hear"]
@@ -268,14 +132,14 @@ class Course:
 
     def _aligned(self, rng, i, frames, shuffled, captioned, long_text) -> Lesson:
         situation = str(rng.choice(list(SITUATIONS), p=list(SITUATIONS.values())))
-        if captioned and situation == "agree" and self._sounding:
-            seen, sound = self._sounding_photograph(rng)
+        if captioned and situation == "agree" and self._cast.sounding:
+            seen, sound = self._cast.sounding_photograph(rng)
             heard = replace(seen, item=sound)
         elif captioned:
             situation = "swap" if situation == "agree" else situation
-            seen, heard, situation = self._beside_photograph(rng, situation)
+            seen, heard = self._cast.beside_photograph(rng)
         else:
-            seen, heard, situation = self._both(rng, shuffled, situation)
+            seen, heard, situation = self._cast.both(rng, shuffled, situation)
         if situation == "missing":
             blank = Thing(BLANK if rng.random() < 0.5 else None, None, None)
             if rng.random() < 0.5:
@@ -289,36 +153,6 @@ class Course:
         gap = int(np.exp(rng.uniform(*np.log(GAP)))) if rng.random() < GAP_SHARE else 0
         return Lesson(seen.item, heard.item, seen.name, heard.name, frames, int(rng.integers(1, 11)), shuffled, prefix,
                       gap, tuple(branches[: self.branches]), i, seen.word, heard.word)  # fmt: skip
-
-    def _beside_photograph(self, rng, situation) -> tuple[Thing, Thing, str]:
-        """A captioned photograph with a sound that nothing in its captions makes."""
-        seen = self._photograph(rng)
-        while True:
-            sound, concept = self._pick(rng, self.catalogue.sounds, None, False)
-            heard = self._called(rng, sound, concept, CLASS_NAMED)
-            if not any(is_said(name, seen.said) for name in (concept, heard.main, heard.name)):
-                return seen, heard, situation
-
-    def _both(self, rng, shuffled, situation) -> tuple[Thing, Thing, str]:
-        """A picture and a sound; things that turn out to be the same agree."""
-        picture, concept = self._pick(rng, self.catalogue.pictures, None, shuffled)
-        sound, other = self._pick(rng, self.catalogue.sounds, concept if situation == "agree" else None, shuffled)
-        if shuffled:
-            seen = self._shuffled(rng, picture)
-            heard = self._shuffled(rng, sound)
-            while situation != "agree" and unfair(seen.name, heard.name):
-                heard = self._shuffled(rng, sound)
-            return seen, replace(seen, item=sound) if situation == "agree" else heard, situation
-        if situation != "agree" and concept == other:
-            situation = "agree"
-        share = CLASS_NAMED if situation != "agree" else 0.0
-        seen = self._called(rng, picture, concept, share)
-        if situation == "agree":
-            return seen, replace(seen, item=sound), situation
-        heard = self._called(rng, sound, other, share)
-        if unfair(seen.name, heard.name):  # a horn and a French horn, or both a musical instrument: plain names
-            seen, heard = Thing(picture, concept, concept), Thing(sound, other, other)
-        return seen, heard, situation
 
     def _paired(self, rng, seen: Thing, heard: Thing, shuffled, situation) -> list[Branch]:
         """The paper's pair: what is seen and what is heard, with the same options and the same injected text."""
@@ -352,7 +186,7 @@ class Course:
             if names and rng.random() < 0.15:
                 claim = str(rng.choice(names))
             else:
-                claim = (self._distractors(rng, 1, shuffled, (seen, heard), names) or ["thing"])[0]
+                claim = (self._cast.distractors(rng, 1, shuffled, (seen, heard), names) or ["thing"])[0]
             return _claim(rng, claim), claim, "caption"
         if draw < 0.88 and names:
             claim = str(rng.choice(names))

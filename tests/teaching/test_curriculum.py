@@ -5,7 +5,8 @@ import pytest
 
 from models import wording
 from models.everyday import normal
-from models.teaching.curriculum import BLANK, Catalogue, Course
+from models.teaching.curriculum import Course
+from models.teaching.lesson import BLANK, Catalogue
 from models.teaching.naming import HELD_OUT, NAMES, SHUFFLED_NAMES, coined, everyday, is_said, kin, names_of
 
 CONCEPTS = ("dog", "rain", "cello", "truck", "cat", "gong")
@@ -140,7 +141,7 @@ def test_a_phrase_that_is_partly_true_is_wrong():
 
 def test_a_photograph_is_called_by_its_thing_rather_than_by_whom_it_shows():
     course = Course("base", Catalogue({}, {}, frozenset(), {}, {0: names_of(CAPTIONS[0])}), 3, 0.0)
-    assert course._photograph(np.random.default_rng(0)).main == "horse"
+    assert course._cast.photograph(np.random.default_rng(0)).main == "horse"
 
 
 def test_a_captioned_photograph_may_have_the_sound_of_what_it_shows():
