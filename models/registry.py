@@ -103,7 +103,7 @@ def _pretrained(name: str, release: Release) -> Entry:
 
 
 def _load_server() -> OmniModel:
-    from models.server import ServerModel
+    from models.served.backend import ServerModel
 
     given = os.environ.get("MCGURK_SERVER_PROCESSOR", "")
     try:

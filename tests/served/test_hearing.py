@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models import hearing
 from models.fake import FakeModel
 from models.omni import BASE, McGurkError, Stimulus
 from models.pretrained.families import FAMILIES
-from models.server import ServerModel, trained_system
-from tests.test_server import QUESTION, chat, model, pauses, stimulus  # noqa: F401  fixtures
+from models.served import hearing
+from models.served.backend import ServerModel, trained_system
+from tests.served.test_backend import QUESTION, chat, model, pauses, stimulus  # noqa: F401  fixtures
 
 
 class Listener(FakeModel):

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from models import registry, server
+from models import registry
 from models.interventions import Look
 from models.omni import ALIGNED, BASE, McGurkError, Stimulus
-from models.server import ServerModel, option_shares
+from models.served import backend, connection, parts
+from models.served.backend import ServerModel
+from models.served.replies import option_shares
 
 OPTIONS = ("dog", "rain", "none of the above")
 QUESTION = "What do you hear in the audio?"
@@ -55,7 +57,7 @@ class Chat(BaseHTTPRequestHandler):
         elif fault == "empty":
             self._reply(200, {"choices": []})
         elif fault == "endless":
-            self._reply(200, b"x" * (server.LARGEST_REPLY + 1))
+            self._reply(200, b"x" * (connection.LARGEST_REPLY + 1))
         elif fault == "redirect":
             self._reply(302, b"", {"Location": "http://127.0.0.1:9/steal"})
         elif fault == "no logprobs" and body.get("logprobs"):
@@ -139,7 +141,7 @@ def test_asks_with_video_sound_and_text_as_the_api_takes_them(model, chat, stimu
 def test_the_video_sent_has_the_true_frames_and_rate(stimulus, tmp_path):
     import cv2
 
-    (tmp_path / "sent.mp4").write_bytes(server._mp4(stimulus.frames, stimulus.fps))
+    (tmp_path / "sent.mp4").write_bytes(parts._mp4(stimulus.frames, stimulus.fps))
     video = cv2.VideoCapture(str(tmp_path / "sent.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 6 and video.get(cv2.CAP_PROP_FPS) == pytest.approx(2.0)
     _, frame = video.read()
@@ -150,7 +152,7 @@ def test_the_video_sent_has_the_true_frames_and_rate(stimulus, tmp_path):
 def test_option_probabilities_come_from_logprobs(model, chat, stimulus):
     answer = model.ask(stimulus, QUESTION, OPTIONS)[BASE]
     assert answer.options == pytest.approx({"rain": 0.6 / 0.95, "dog": 0.3 / 0.95, "none of the above": 0.05 / 0.95})
-    assert chat.seen[-1][2]["top_logprobs"] == server.TOP_LOGPROBS
+    assert chat.seen[-1][2]["top_logprobs"] == backend.TOP_LOGPROBS
     assert model.ask(stimulus, QUESTION)[BASE].options == {}
     assert "logprobs" not in chat.seen[-1][2]
 
@@ -174,7 +176,7 @@ def test_a_server_without_logprobs_is_asked_without_them_from_then_on(model, cha
 def test_a_fault_is_outlived(model, chat, pauses, stimulus, fault):
     chat.faults = [fault, fault]
     assert model.ask(stimulus, QUESTION)[BASE].text == "rain"
-    assert len(pauses) == 2 and pauses[1] > pauses[0] >= server.FIRST_WAIT
+    assert len(pauses) == 2 and pauses[1] > pauses[0] >= connection.FIRST_WAIT
 
 
 @pytest.mark.parametrize(
@@ -189,15 +191,15 @@ def test_a_fault_is_outlived(model, chat, pauses, stimulus, fault):
 )
 def test_a_lasting_fault_ends_with_one_clear_sentence(model, chat, pauses, stimulus, fault, said):
     chat.faults = [fault] * 20
-    with pytest.raises(McGurkError, match=f"asked {server.ATTEMPTS} times: .*{said}"):
+    with pytest.raises(McGurkError, match=f"asked {connection.ATTEMPTS} times: .*{said}"):
         model.ask(stimulus, QUESTION)
-    assert len(chat.seen) == server.ATTEMPTS and len(pauses) == server.ATTEMPTS - 1
+    assert len(chat.seen) == connection.ATTEMPTS and len(pauses) == connection.ATTEMPTS - 1
 
 
 def test_the_server_s_wish_to_wait_is_heard_within_reason(model, chat, pauses, stimulus):
     chat.faults = ["429 3", "429 99999", "429 soon"]
     model.ask(stimulus, QUESTION)
-    assert pauses[0] == 3.0 and pauses[1] == server.LONGEST_WAIT and pauses[2] < server.LONGEST_WAIT
+    assert pauses[0] == 3.0 and pauses[1] == connection.LONGEST_WAIT and pauses[2] < connection.LONGEST_WAIT
 
 
 @pytest.mark.parametrize("status", ("400", "401", "404"))
@@ -254,8 +256,8 @@ def test_pictures_where_no_video_is_taken(chat, stimulus):
     many = Stimulus(np.repeat(stimulus.frames, 10, 0), 8.0, None)
     receipt = model.ask(many, QUESTION)[BASE].receipt
     content = chat.seen[-1][2]["messages"][-1]["content"]
-    assert Counter(part["type"] for part in content) == {"image_url": server.FRAME_LIMIT, "text": 1}
-    assert receipt.frames == server.FRAME_LIMIT and any("of 60 frames" in note for note in receipt.notes)
+    assert Counter(part["type"] for part in content) == {"image_url": parts.FRAME_LIMIT, "text": 1}
+    assert receipt.frames == parts.FRAME_LIMIT and any("of 60 frames" in note for note in receipt.notes)
     assert "Authorization" not in chat.seen[-1][1]
 
 
