@@ -1,0 +1,1 @@
+"""A model behind any OpenAI-compatible server: asked, never looked into."""
