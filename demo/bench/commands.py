@@ -236,7 +236,7 @@ def _curve(given: argparse.Namespace) -> None:
         shard=shard_of(given.shard),
     )
     last = _watch(curves.run(config), "curves", "question")
-    print(layerwise.markdown(last))
+    print(layerwise.markdown(last.points()))
 
 
 def _keep(runs: list[str]) -> None:

@@ -140,8 +140,7 @@ def shipped_curves(found: Curves | None, outdated: bool = False) -> str:
     """The shipped curves and heads, or how to make them."""
     if found is None:
         return NO_CURVES
-    n = max((point.n for point in found.points), default=0)
-    about = measured_on(found.about, f"{n} clips a question, sound swapped", outdated)
+    about = measured_on(found.about, f"{found.clips} clips a question, sound swapped", outdated)
     return about + curves_html(found.points, found.grids)
 
 
@@ -211,7 +210,8 @@ def _singles(points: Sequence[Point]) -> str:
     about = (
         "<h3>How far the senses meddle</h3><p>Interference: how far the answer about one sense moves once the other "
         "is there (mean of both Kullback-Leibler divergences). Disagreement: how far the answers by either sense alone "
-        "lie apart. 95 % over clips.</p>"
+        "lie apart; agreement: how often the likeliest of both is the same, though the clips show one thing and sound "
+        "like another. 95 % over clips.</p>"
     )
     return f'{about}<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 

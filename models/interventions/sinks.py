@@ -3,9 +3,9 @@
 VAR, "See What You Are Told: Visual Attention Sink in LMMs" (ICLR 2025). A sink is a token whose state, at the input of
 a layer, has much of its energy in one of the model's sink dimensions. These are found in the model itself: the
 dimensions that hold it for the first token in most layers from the third on (the first token sees itself alone, so
-they are the same for every prompt). In rows behind the modality with at least `least` of their weight on it, of which
-sinks hold at most `most`, every sink keeps the share `keep` of its weight; what is freed goes to the modality's other
-tokens in proportion. The threshold of 20 on a normed state of 4,096 dimensions is a share of 9.8 % of the energy.
+they are the same for every prompt). In rows behind the whole modality with at least `least` of their weight on it, of
+which sinks hold at most `most`, every sink keeps the share `keep` of its weight; what is freed goes to the modality's
+other tokens in proportion. The threshold of 20 on a normed state of 4,096 dimensions is a share of 9.8 % of the energy.
 Where no token of the modality is a sink, the first token gives alone, and the receipt says what was measured.
 """
 
@@ -19,7 +19,6 @@ from models.interventions.intervention import (
     SOUND,
     Intervention,
     choice,
-    first_of,
     number,
     positions,
 )
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from models.interventions.reading import Plan, Reader
 
 ENERGY = 20**2 / 4096  # share of a state's energy in one dimension
-FROM_LAYER = 2  # the first layer that is changed
+FROM_LAYER = 2  # the first layer that is changed, in models that have more
 FOUND, FIRST_TOKEN = "found sinks", "the first token alone"
 
 
@@ -61,18 +60,18 @@ class Sinks(Intervention):
         from models.interventions.reading import Plan, torch
 
         inside = torch.from_numpy(positions(reader.tokens, self.kind))
-        layers = tuple(range(FROM_LAYER, reader.layers))
+        layers = tuple(range(_from(reader.layers), reader.layers))
         sinks = torch.zeros(reader.layers, len(inside), dtype=torch.bool)
         sinks[:, 0] = True
         notes = ("The first token is the only source.",)
         if self.source == FOUND:
             sinks, measured = reader.once("sinks", lambda: found(reader))
-            largest, count = float(measured[FROM_LAYER:, inside].max()), int(sinks[FROM_LAYER:, inside].any(0).sum())
+            largest, count = float(measured[layers[0] :, inside].max()), int(sinks[layers[0] :, inside].any(0).sum())
             notes = (
                 f"{count} of {int(inside.sum())} tokens of the {self.kind} are a sink in some layer: at most "
                 f"{largest:.1%} of a state's energy lies in a sink dimension, {ENERGY:.1%} makes a sink.",
             ) + (("So the other sinks give alone.",) if count == 0 else ())
-        first = first_of(inside.numpy()) + 1
+        first = int(inside.nonzero()[-1]) + 1  # not the modality's own rows
         words = torch.tensor([kind not in (Kind.VIDEO, Kind.AUDIO) for kind in reader.tokens.kinds])
 
         def weigh(scores, start, layer):
@@ -84,6 +83,11 @@ class Sinks(Intervention):
 
         asks = Asks(reader.attention, edits=dict.fromkeys(layers, Edit(first, weigh)), first=first)
         return Plan(asks, layers=layers, passes=int(self.source == FOUND), notes=notes)
+
+
+def _from(layers: int) -> int:
+    """The first layer that is changed of a model of that many."""
+    return min(FROM_LAYER, layers - 1)
 
 
 def handed(weights, sinks, inside, keep: float, least: float, most: float):
@@ -108,7 +112,7 @@ def found(reader: Reader):
     from models.interventions.reading import torch
 
     shares = states(reader, lambda state: state.square() / state.square().sum(-1, keepdim=True).clamp(min=1e-30))
-    first = torch.stack([share[0] for share in shares[FROM_LAYER:]])
+    first = torch.stack([share[0] for share in shares[_from(reader.layers) :]])
     dimensions = ((first >= ENERGY).float().mean(0) > 0.5).nonzero()[:, 0]
     if not len(dimensions):
         raise McGurkError(

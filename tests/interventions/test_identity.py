@@ -1,4 +1,4 @@
-"""What holds of every intervention, on `mini` and on both Qwen-Omni families (tiny, random).
+"""What holds of every intervention, on `mini`, on both Qwen-Omni families and on both Gemma families (tiny, random).
 
 Neutral values change no bit, others change something, the cache changes nothing, and what isn't there is refused.
 """
@@ -23,9 +23,10 @@ from models.interventions.saliency import Saliency
 from models.interventions.sinks import FIRST_TOKEN, Sinks
 from models.interventions.streams import begin
 from models.mini.backend import Mini
-from models.omni import BASE, McGurkError
+from models.omni import BASE, Kind, McGurkError
 from models.pretrained.backend import Pretrained
-from tests import tiny_omni
+from models.pretrained.families import FAMILIES
+from tests import tiny_gemma, tiny_omni
 from tests.interventions.prompts import OPTIONS, QUESTION, longer, opened, step, stimulus
 
 NEUTRAL = {
@@ -64,15 +65,19 @@ TRIED = [
 ALONE = ("closer", "budget")  # they change the clip, or what is remembered: there is no reading without a cache
 
 
-@pytest.fixture(scope="module", params=(pytest.param("mini", marks=pytest.mark.mini), "Qwen2.5-Omni", "Qwen3-Omni"))
+@pytest.fixture(
+    scope="module",
+    params=(pytest.param("mini", marks=pytest.mark.mini), *(family.name for family in FAMILIES)),
+)
 def model(request):
     if request.param == "mini":
         return Mini(dtype=torch.float32)  # bfloat16 would round differently in passes of another length
-    family = tiny_omni.family(request.param)
+    family = next(family for family in FAMILIES if family.name == request.param)
+    if family.name.startswith("Gemma"):
+        return Pretrained(family.name, tiny_gemma.model(family.name), tiny_gemma.processor(family.name), family)
     return Pretrained(
-        request.param, tiny_omni.thinker(request.param), tiny_omni.processor(request.param), family,
-        pixels=tiny_omni.PIXELS,
-    )  # fmt: skip
+        family.name, tiny_omni.thinker(family.name), tiny_omni.processor(family.name), family, pixels=tiny_omni.PIXELS
+    )
 
 
 def ask(model, how=None, given=None, **more):
@@ -86,6 +91,20 @@ def test_neutral_values_change_no_bit(model, neutral):
     plain, same = ask(model), ask(model, neutral)
     assert not neutral and same.options == plain.options and same.receipt.intervention == {}
     assert (same.attention.rows == plain.attention.rows).all() and same.text == plain.text
+
+
+def test_an_exit_after_the_last_layer_is_no_exit(model):
+    plain, left = ask(model).options, ask(model, Exit("picture", model.layers - 1)).options
+    assert max(abs(plain[o] - left[o]) for o in OPTIONS) < 1e-4
+    assert ask(model, Exit("picture", model.layers - 2)).options != left
+
+
+def test_a_word_looks_at_its_share_of_the_media_tokens_and_at_no_other(model):
+    attention = ask(model, Inhibit(keep=0.3)).attention
+    media = attention.tokens.positions(Kind.VIDEO, Kind.AUDIO)
+    for row in (0, 1):  # of the prompt's last position, and of the first token written
+        seen = attention.rows[:, :, row][..., media].max((0, 1)) > 0
+        assert seen.sum() == round(0.3 * len(media))
 
 
 def test_every_method_is_tried_here():

@@ -138,6 +138,11 @@ def test_the_first_token_alone_gives_where_that_is_asked_for():
     rows = [[math.log(0.5), math.log(0.3), math.log(0.2)]] * 3
     close(reader.weights(asks, rows, layer=2)[2], [0.25, 0.55, 0.2])
     close(reader.weights(asks, rows, layer=1)[2], [0.5, 0.3, 0.2])  # from the third layer on
+    reader = ByHand("bvvq", layers=2)
+    asks = Sinks("picture", 0.5, FIRST_TOKEN).plan(reader).asks
+    found = reader.weights(asks, [[math.log(w) for w in (0.4, 0.3, 0.1, 0.2)]] * 4, layer=1)
+    close(found[2], [0.5, 0.375, 0.125, 0.0])  # the picture's own rows are left alone
+    close(found[3], [0.2, 0.45, 0.15, 0.2])
 
 
 def test_what_stands_out_is_lifted_by_the_size_of_its_score():

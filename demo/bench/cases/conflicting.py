@@ -50,6 +50,11 @@ def disagreement(one: Sequence[float], other: Sequence[float]) -> float:
     return sum((p - q) ** 2 for p, q in zip(one, other, strict=True))
 
 
+def agreement(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether the likeliest answer by one modality alone is that by the other alone."""
+    return max(range(len(one)), key=one.__getitem__) == max(range(len(other)), key=other.__getitem__)
+
+
 def cell(recognised: bool, right: bool) -> str:
     """Which of four cells an answer is in: encoder right or wrong, answer right or wrong.
 

@@ -1,7 +1,8 @@
 """The numbers of a model's card: what runs found, kept with the model, and the marked places in a text that show it.
 
 `<!-- measured: quality, trained -->` to `<!-- end -->` shows one pool of the table that a run called "quality" left,
-`<!-- measured: interventions -->` that of a run of `bench interventions`. Knows the files of runs and those marks. Does
+`<!-- measured: interventions -->` that of a run of `bench interventions`, `<!-- measured: curves -->` that of `bench
+curves`. Knows the files of runs and those marks. Does
 not know how anything was asked.
 """
 
@@ -27,7 +28,7 @@ MINI = "mini"
 WEIGHTS = "weights.csv"  # which adapters the tables of runs are about: adapter, sha256
 MARK = re.compile(r"<!-- measured: (\w+)(?:, ([\w ]+))? -->\n.*?<!-- end -->", re.DOTALL)
 UNMEASURED = (
-    "Not measured with these weights yet: `python -m demo bench interventions --clips FOLDER --out RUN`, then "
+    "Not measured with these weights yet: `python -m demo bench {bench} --clips FOLDER --out RUN`, then "
     "`python -m demo bench keep RUN`."
 )
 ASKED = ("model", "split", "seed", "options", "questions", "conditions", "methods")  # settings that say what was asked
@@ -115,7 +116,7 @@ def filled(text: str, folder: Path) -> str:
     def shown(mark: re.Match) -> str:
         head = mark.group(0).partition("\n")[0]
         name, pool = mark.groups()
-        inner = table(folder / f"{name}.csv", pool) if pool else _methods_table(folder)
+        inner = table(folder / f"{name}.csv", pool) if pool else WHOLE[name](folder)
         return f"{head}\n\n{inner}\n\n<!-- end -->"
 
     return MARK.sub(shown, text)
@@ -124,9 +125,22 @@ def filled(text: str, folder: Path) -> str:
 def _methods_table(folder: Path) -> str:
     found, _ = measured.read_folder(folder)
     if found is None:
-        return UNMEASURED
-    of = f"clips of {found.about.get('clips')}, {found.about.get('split')} split"
-    return f"{found.questions} questions in all, {of}.\n\n{methods.markdown(found.rows)}"
+        return UNMEASURED.format(bench=interventions.BENCH)
+    return f"{found.questions} questions in all, {_of(found.about)}.\n\n{methods.markdown(found.rows)}"
+
+
+def _curves_table(folder: Path) -> str:
+    _, found = measured.read_folder(folder)
+    if found is None:
+        return UNMEASURED.format(bench=curves.BENCH)
+    return f"{found.clips} clips a question, {_of(found.about)}, sound swapped.\n\n{layerwise.markdown(found.points)}"
+
+
+WHOLE = {interventions.BENCH: _methods_table, curves.BENCH: _curves_table}  # shown whole, not by pools
+
+
+def _of(about: dict[str, Any]) -> str:
+    return f"clips of {about.get('clips')}, {about.get('split')} split"
 
 
 def table(path: Path, pool: str) -> str:

@@ -1,7 +1,7 @@
 """What was measured layer by layer and head by head, over clips: means with 95 % intervals, tables and files.
 
-Means come with mean +- 1.96 standard errors over clips. Knows samples of `bench curves`. Does not know how anything was
-asked, nor how it is drawn.
+Means come with mean +- 1.96 standard errors over clips, shares of clips with Wilson's interval. Knows samples of `bench
+curves`. Does not know how anything was asked, nor how it is drawn.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from demo.bench.cases.asking import unpacked
-from demo.bench.results.measures import Z_95
+from demo.bench.results.measures import Z_95, wilson
 from demo.bench.results.report import as_csv
 from demo.bench.runs import store
 from demo.questions import PICTURE, SOUND
 from models.omni import ALIGNED, BASE, McGurkError
 
 CUT, EXIT, NOTHING = "cut to the answer", "exit after", "nothing"
-INTERFERENCE, DISAGREEMENT = "interference", "disagreement"  # see conflicting
+INTERFERENCE, DISAGREEMENT, AGREEMENT = "interference", "disagreement", "agreement"  # see conflicting
 SHIFT, SHARE = "attention shift", "attention on a caption"  # see measures.attention_shift
 BEFORE, AFTER = "before the media", "after the media"
 SEEN, HEARD = "seen", "heard"
@@ -90,7 +90,10 @@ class Found:
 
     def points(self) -> list[Point]:
         """Every point with its interval."""
-        return [Point(*key, *interval(values), len(values)) for key, values in self.values.items()]
+        return [
+            Point(*key, *(share_of if key[2] == AGREEMENT else interval)(values), len(values))
+            for key, values in self.values.items()
+        ]
 
     def grids(self) -> dict[tuple, Grid]:
         """(ask, adapter or CHANGE, kind) -> Grid."""
@@ -109,6 +112,11 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
         return mean, math.nan, math.nan
     half = Z_95 * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return mean, mean - half, mean + half
+
+
+def share_of(values: Sequence[float]) -> tuple[float, float, float]:
+    """(share, low, high): 95 % Wilson interval of values that are 0 or 1."""
+    return float(np.mean(values)), *wilson(round(sum(values)), len(values))
 
 
 def last_that_matters(points: Sequence[Point], tolerance: float = 0.03) -> dict[tuple, int | None]:
@@ -130,12 +138,16 @@ def last_that_matters(points: Sequence[Point], tolerance: float = 0.03) -> dict[
     return found
 
 
-SINGLE = {INTERFERENCE: "interference, nats", DISAGREEMENT: "disagreement, 0 to 2", SHIFT: "attention shift, 0 to 2"}
+SINGLE = {
+    INTERFERENCE: "interference, nats",
+    DISAGREEMENT: "disagreement, 0 to 2",
+    AGREEMENT: "agreement, share",
+    SHIFT: "attention shift, 0 to 2",
+}
 
 
-def markdown(found: Found) -> str:
+def markdown(points: Sequence[Point]) -> str:
     """For each question and adapter: plain probabilities, the deepest cuts, and where each modality stops mattering."""
-    points = found.points()
     lines = ["| asked | adapter | probability of | plain | lowest with the picture cut | lowest with the sound cut | "
              "exit costs nothing after: picture | sound |", "|---|---|---|---:|---:|---:|---:|---:|"]  # fmt: skip
     exits = last_that_matters(points)

@@ -39,6 +39,11 @@ class Curves:
     grids: dict[tuple, Grid]
     about: dict[str, Any]
 
+    @property
+    def clips(self) -> int:
+        """How many were asked about with each question."""
+        return max((point.n for point in self.points), default=0)
+
 
 def folder_of(model: str) -> Path:
     """Where a model's shipped tables lie, whether there are any or not."""

@@ -22,6 +22,7 @@ from demo.bench.cases.asking import DIGITS, Posed, packed
 from demo.bench.results import measures
 from demo.bench.results.layerwise import (
     AFTER,
+    AGREEMENT,
     BEFORE,
     CUT,
     DISAGREEMENT,
@@ -107,8 +108,9 @@ def _measured(model: OmniModel, posed: Posed, encoded: Any) -> dict[str, Any]:
     for adapter, beside in plainly.items():
         of = conflicting.interference(alone[asked][adapter], beside)
         values.append([adapter, INTERFERENCE, asked, "nats", None, of])
-        of = conflicting.disagreement(alone[PICTURE][adapter], alone[SOUND][adapter])
-        values.append([adapter, DISAGREEMENT, "", "", None, of])
+        by_each = alone[PICTURE][adapter], alone[SOUND][adapter]
+        values.append([adapter, DISAGREEMENT, "", "", None, conflicting.disagreement(*by_each)])
+        values.append([adapter, AGREEMENT, "", "", None, float(conflicting.agreement(*by_each))])
     values += _shifted(model, posed, encoded)
     heads = [
         [adapter, kind, packed(grid), list(grid.shape)]

@@ -29,6 +29,11 @@ def test_disagreement_runs_from_nothing_to_two():
     assert conflicting.disagreement([1.0, 0.0], [0.0, 1.0]) == 2
 
 
+def test_two_senses_agree_where_both_find_the_same_answer_likeliest():
+    assert not conflicting.agreement([0.9, 0.1], [0.4, 0.6])
+    assert conflicting.agreement([0.2, 0.5, 0.3], [0.1, 0.8, 0.1])
+
+
 def sample(ask, truth, named, text, followed, right):
     answer = {"text": text, "followed": followed, "correct": right}
     return {"ask": ask, "truth": truth, "perceived": {"sound": named}, "answers": {"base": answer}}

@@ -152,8 +152,13 @@ def test_a_run_of_curves_that_was_stopped_goes_on_and_is_shipped(labelled, tmp_p
     (first, total, _), *_, (done, _, last) = curves.run(config, FakeModel())
     assert (first, total, done) == (2, 6, 6)
     assert {len(values) for values in last.values.values()} == {3}  # three clips a question, none asked twice
+    told_in = tmp_path / "README.md"
+    told_in.write_text("<!-- measured: curves -->\n<!-- end -->\n\n<!-- measured: interventions -->\n<!-- end -->\n")
     table, drawn = measured.read_folder(card.keep(config.out, tmp_path / "measured"))
     assert table is None
+    told = told_in.read_text()
+    assert "3 clips a question" in told and "| see | base | seen |" in told and "| agreement, share |" in told
+    assert "bench interventions --clips" in told and "bench curves --clips" not in told
     assert sorted((p.layer, round(p.mean, 3)) for p in drawn.points if p.way == layerwise.CUT) == sorted(
         (p.layer, round(p.mean, 3)) for p in last.points() if p.way == layerwise.CUT
     )

@@ -25,11 +25,15 @@ def test_curves_hold_every_layer_and_say_where_a_modality_stops_mattering(labell
     apart = {(p.ask, p.adapter, p.way): p.mean for p in points}
     assert apart["see", BASE, layerwise.DISAGREEMENT] >= 0 and apart["hear", BASE, layerwise.INTERFERENCE] >= 0
     assert ways[layerwise.CUT, "picture"] == list(range(6)) and ways[layerwise.EXIT, "sound"] == list(range(-1, 6))
+    [agreed] = [p for p in points if (p.ask, p.adapter, p.way) == ("see", BASE, layerwise.AGREEMENT)]
+    assert (agreed.low, agreed.high) == measures.wilson(round(3 * agreed.mean), 3) and agreed.n == 3
     heads = found.grids()["see", BASE, "picture"]
     assert (heads.mean == grid).all() and (heads.half == 0).all() and heads.n == 3
     change = found.grids()["see", layerwise.CHANGE, "picture"]
     assert (change.mean == 0).all() and not change.sure.any()
-    assert "| see | base | seen |" in layerwise.markdown(found)
+    told = layerwise.markdown(points)
+    assert "| see | base | seen |" in told
+    assert f"| {agreed.mean:.2f} ({agreed.low:.2f}–{agreed.high:.2f}, n 3) |" in told
     assert (tmp_path / "out" / "heads.csv").read_text().count("\n") == 1 + 2 * 3 * 2 * 18
 
 
