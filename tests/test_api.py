@@ -115,7 +115,12 @@ def test_choices_files_and_results_are_typed_as_what_they_are(client):
         ({"clip": "dog", "sound": "louder"}, "no sound 'louder'"),
         ({"clip": "dog", "shift": 1000}, "shift"),
         ({"clip": "dog", "text": "caption", "caption": ""}, "Write what the text should say"),
-        ({"clip": "dog", "shift": "late"}, "wrong type"),
+        ({"clip": "dog", "shift": "late"}, "shift must be a number, not 'late'"),
+        ({"clip": ["dog"]}, "clip must be text"),
+        ({"clip": "dog", "sound": {"swap": 1}}, "sound must be text"),
+        ({"clip": "dog", "long_tokens": 2.5}, "long_tokens must be a whole number"),
+        ({"clip": "dog", "clip_file": "a.mp4"}, "clip_file must be an upload"),
+        ({"clip": "x" * 100_000}, "no gallery clip 'xxx"),
     ],
 )
 def test_wrong_arguments_are_answered_with_a_sentence(client, wrong, said):

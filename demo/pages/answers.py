@@ -93,6 +93,11 @@ def answer_card(adapter: str, comparison: Comparison | None, *, busy: bool = Fal
     )
 
 
+def is_busy(card: object) -> bool:
+    """Whether it is a card that says that its adapter is answering."""
+    return isinstance(card, str) and 'aria-busy="true"' in card
+
+
 def second(comparison: Comparison | None) -> str:
     """Whose answer stands on the right: the aligned adapter's, or what the model offers instead of one."""
     return comparison.adapters[1] if comparison and len(comparison.adapters) > 1 else ALIGNED

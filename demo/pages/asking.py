@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo.pages import answers
+from demo.pages import answers, mishaps
 from demo.visitors.turns import Wait
 from models.omni import McGurkError
 
@@ -23,8 +23,30 @@ def row(
         return (
             gr.Radio(choices, value=value, label=label, container=False, elem_classes="pills", elem_id=id),
             gr.Button(button, variant="primary", elem_id=button_id, min_width=100, scale=0),
-            gr.HTML(answers.status(), elem_id=status_id),
+            line(status_id),
         )
+
+
+def line(id: str, said: str = "", busy: bool = False) -> gr.HTML:
+    """A line in which it is said how far something is, or that it failed."""
+    shown = gr.HTML(answers.status(said, busy), elem_id=id)
+    return mishaps.at_rest(shown, lambda said, _last: answers.status(said))
+
+
+def card(id: str, empty: str) -> gr.HTML:
+    """Where an answer is shown; one that was not given before something failed is no longer waited for."""
+    waiting = lambda last: last is mishaps.UNKNOWN or answers.is_busy(last)  # noqa: E731
+    return mishaps.at_rest(gr.HTML(empty, elem_id=id), lambda _said, last: empty if waiting(last) else gr.skip())
+
+
+def start_and_stop(id: str) -> tuple[gr.Button, gr.Button]:
+    """The buttons of something that goes on for long: at first, and after a mishap, it can be started."""
+    begin = gr.Button("Start", variant="primary", elem_id=f"{id}-start", min_width=120)
+    halt = gr.Button("Stop", interactive=False, elem_id=f"{id}-stop", min_width=60)
+    return (
+        mishaps.at_rest(begin, lambda _said, _last: gr.Button(interactive=True)),
+        mishaps.at_rest(halt, lambda _said, _last: gr.Button(interactive=False)),
+    )
 
 
 def asked(

@@ -24,6 +24,7 @@ from demo.bench.results.view import (
     Standing,
     Wanted,
 )
+from demo.pages import asking
 from demo.pages.answers import FOLLOWED, status
 from demo.pages.markup import QUIET, warn
 from demo.pages.methods import MethodsPart
@@ -64,7 +65,7 @@ class BenchPage:
             with gr.Column(scale=4, min_width=320, elem_classes=["sheet", "bench-choice"]):
                 self._choice()
             with gr.Column(scale=8, min_width=320, elem_classes=["sheet", "bench-found"]):
-                self.status = gr.HTML(status("Nothing was asked yet."), elem_id="bench-status")
+                self.status = asking.line("bench-status", "Nothing was asked yet.")
                 self.table = gr.HTML(EMPTY, elem_id="bench-table", js_on_load=CLICKED)
                 with gr.Row(elem_classes="presets"):
                     self.files = [self._file(name) for name in FILES]
@@ -155,10 +156,9 @@ class BenchPage:
                 elem_id="bench-questions",
             )  # fmt: skip
             self.seed = gr.Number(0, label="Seed", minimum=0, precision=0, min_width=90, elem_id="bench-seed")
-        self.plan = gr.HTML(status("The model is being timed.", True), elem_id="bench-plan")
+        self.plan = asking.line("bench-plan", "The model is being timed.", True)
         with gr.Row(elem_classes=["tight", "go"]):
-            self.begin = gr.Button("Start", variant="primary", elem_id="bench-start", min_width=120)
-            self.halt = gr.Button("Stop", interactive=False, elem_id="bench-stop", min_width=60)
+            self.begin, self.halt = asking.start_and_stop("bench")
 
     def _file(self, name: str) -> gr.DownloadButton:
         return gr.DownloadButton(

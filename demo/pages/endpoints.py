@@ -3,12 +3,15 @@
 Knows what callers send and get. Does not know pages or how anything is computed.
 """
 
-from html import escape
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from demo import inside, perception
 from demo.compare import to_json
@@ -16,7 +19,7 @@ from demo.conflicts import Conflict
 from demo.inside import View
 from demo.pages import returned
 from demo.probing import sweeps, workshop
-from demo.sentences import shortened
+from demo.sentences import quoted
 from demo.session import Lab
 from demo.visitors import exports
 from demo.visitors.shelf import Source, checked_label
@@ -24,6 +27,14 @@ from demo.visitors.state import ALL_HEADS, LAST_LAYERS, OWN, State
 from models.omni import McGurkError
 
 API = "api"  # the session folder of calls that have no session
+KINDS = {  # what endpoints take -> how that is called, and what reads it
+    list[str]: ("a list of texts", TypeAdapter(list[str])),
+    bool: ("true or false", TypeAdapter(bool)),
+    int: ("a whole number", TypeAdapter(int)),
+    float: ("a number", TypeAdapter(FiniteFloat)),
+    str: ("text", TypeAdapter(str)),
+    gr.FileData: ("an upload, as handle_file of gradio_client makes it", TypeAdapter(dict[str, Any])),
+}
 
 
 def build(lab: Lab, lane: dict[str, Any]) -> None:
@@ -58,26 +69,25 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         Returns:
         "video", "seen", "heard", "read", "untold" (senses nobody labelled), "perceived" (by the encoders), "notices"
         """
-        with refusals():
-            conflict = Conflict(
-                sound=sound, other=_id(other, "other", other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
-                noise_db=noise_db, picture=picture, text=text, caption=caption, text_position=text_position,
-                long_tokens=long_tokens,
-            )  # fmt: skip
-            state = State(clip=_id(clip, "clip", clip_file), conflict=conflict)
-            own_clips = _own(state, clip_file, other_file, seen, heard)
-            situation, film = lab.made(_session(request), state, own_clips)
-            stimulus = situation.stimulus
-            perceived = lab.perceive(_session(request), state, own_clips)
-            return {
-                "video": _file(film),
-                "seen": stimulus.seen,
-                "heard": stimulus.heard,
-                "read": stimulus.read,
-                "untold": sorted(situation.untold),
-                "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")},
-                "notices": list(situation.notices),
-            }
+        conflict = Conflict(
+            sound=sound, other=_id(other, "other", other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
+            noise_db=noise_db, picture=picture, text=text, caption=caption, text_position=text_position,
+            long_tokens=long_tokens,
+        )  # fmt: skip
+        state = State(clip=_id(clip, "clip", clip_file), conflict=conflict)
+        own_clips = _own(state, clip_file, other_file, seen, heard)
+        situation, film = lab.made(_session(request), state, own_clips)
+        stimulus = situation.stimulus
+        perceived = lab.perceive(_session(request), state, own_clips)
+        return {
+            "video": _file(film),
+            "seen": stimulus.seen,
+            "heard": stimulus.heard,
+            "read": stimulus.read,
+            "untold": sorted(situation.untold),
+            "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")},
+            "notices": list(situation.notices),
+        }
 
     def ask(
         question: returned.Question = "see",
@@ -110,22 +120,21 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         Returns:
         "base", "aligned" (answer, options, followed, attention_share, receipt...), "question", "stimulus", "perceived"
         """
-        with refusals():
-            conflict = Conflict(
-                sound=sound, other=_id(other, "other", other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
-                noise_db=noise_db, picture=picture, text=text, caption=caption, text_position=text_position,
-                long_tokens=long_tokens,
-            )  # fmt: skip
-            state = State(
-                clip=_id(clip, "clip", clip_file), conflict=conflict, question=question, own=own,
-                answers="own" if options else "free" if free_answer else "options", options=tuple(options or ()),
-            )  # fmt: skip
-            own_clips = _own(state, clip_file, other_file, seen, heard)
-            *_, asked = lab.ask(_session(request), state, own_clips, film=False)
-            perceived = perception.of(asked.encoded)
-            return to_json(asked.comparison) | {
-                "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")}
-            }
+        conflict = Conflict(
+            sound=sound, other=_id(other, "other", other_file), swap_from=swap_from, swap_to=swap_to, shift=shift,
+            noise_db=noise_db, picture=picture, text=text, caption=caption, text_position=text_position,
+            long_tokens=long_tokens,
+        )  # fmt: skip
+        state = State(
+            clip=_id(clip, "clip", clip_file), conflict=conflict, question=question, own=own,
+            answers="own" if options else "free" if free_answer else "options", options=tuple(options or ()),
+        )  # fmt: skip
+        own_clips = _own(state, clip_file, other_file, seen, heard)
+        *_, asked = lab.ask(_session(request), state, own_clips, film=False)
+        perceived = perception.of(asked.encoded)
+        return to_json(asked.comparison) | {
+            "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")}
+        }
 
     def attention(
         layer: int = LAST_LAYERS,
@@ -146,15 +155,14 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         Returns:
         "base" and "aligned" (video, frame_times, audio, spans, words), and "film" where it was asked for
         """
-        with refusals():
-            how = View(layer, head, view, sink, max(0, token))
-            inside.check(how, lab.model())
-            asked = lab.with_reference(_session(request), view)
-            found = inside.to_values(asked, how)
-            if film:
-                out = lab.path_for(_session(request), "attention.mp4")
-                found["film"] = _file(inside.write_film(asked, how, out))
-            return found
+        how = View(layer, head, view, sink, max(0, token))
+        inside.check(how, lab.model())
+        asked = lab.with_reference(_session(request), view)
+        found = inside.to_values(asked, how)
+        if film:
+            out = lab.path_for(_session(request), "attention.mp4")
+            found["film"] = _file(inside.write_film(asked, how, out))
+        return found
 
     def intervene(does: str, request: gr.Request = None) -> returned.Intervened:
         """The question of this client's last call of ask once more, under an intervention.
@@ -168,10 +176,9 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         Returns:
         "base" and "aligned" as ask gives them, and "id", "word", "values", "does", "paper", "fails"
         """
-        with refusals():
-            session = _session(request)
-            *_, asked = workshop.steer(lab, session, workshop.meant(lab, session, does))
-            return exports.under(asked)
+        session = _session(request)
+        *_, asked = workshop.steer(lab, session, workshop.meant(lab, session, does))
+        return exports.under(asked)
 
     def sweep(does: str, axis: str, request: gr.Request = None) -> returned.Swept:
         """Probabilities of all options of this client's last call of ask, under an intervention along an axis.
@@ -181,26 +188,49 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         Returns:
         "x", "points" (adapter -> the probability of each option at each x), "plain" (with nothing done), and as above
         """
-        with refusals():
-            session = _session(request)
-            *_, curve = sweeps.sweep(lab, session, workshop.meant(lab, session, does), axis)
-            return exports.described(curve.does, lab.asked_last(session)) | sweeps.to_values(curve)
+        session = _session(request)
+        *_, curve = sweeps.sweep(lab, session, workshop.meant(lab, session, does), axis)
+        return exports.described(curve.does, lab.asked_last(session)) | sweeps.to_values(curve)
 
     for endpoint in (compose, ask, attention, intervene, sweep):
-        gr.api(endpoint, api_name=endpoint.__name__, **lane)
+        gr.api(typed(endpoint), api_name=endpoint.__name__, **lane)
 
 
-class refusals:
-    """Turns a McGurkError into the error that clients are shown, without a traceback in the log."""
+def typed(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint, which takes an argument of the type it states, and its default for null.
 
-    def __enter__(self) -> None:
-        pass
+    Raises McGurkError for another type; names are checked where they are used.
+    """
+    stated = inspect.signature(endpoint).parameters
+    kinds = {name: _kind(hint) for name, hint in get_type_hints(endpoint).items() if name in stated}
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, McGurkError):
-            raise gr.Error(escape(shortened(str(error)), quote=False), print_exception=False) from error
-        if isinstance(error, TypeError | ValueError | AttributeError):  # JSON of another type than the endpoint states
-            raise gr.Error("An argument has the wrong type: see the endpoint's description.") from error
+    @functools.wraps(endpoint)
+    def checked(*given: Any) -> Any:
+        return endpoint(*(_taken(stated[name], kinds[name], value) for name, value in zip(stated, given, strict=False)))
+
+    return checked
+
+
+def _kind(hint: Any) -> Any:
+    """What a parameter takes: one of KINDS, or None for what is no value of the caller's."""
+    if get_origin(hint) is Literal:
+        return str
+    for kind in KINDS:
+        if hint == kind or kind in get_args(hint):
+            return kind
+    return None
+
+
+def _taken(parameter: inspect.Parameter, kind: Any, value: Any) -> Any:
+    if kind is None:
+        return value
+    if value is None and parameter.default is not parameter.empty:
+        return parameter.default
+    words, adapter = KINDS[kind]
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise McGurkError(f"{parameter.name} must be {words}, not {quoted(value)}: see the description.") from error
 
 
 def _session(request: gr.Request | None) -> str:

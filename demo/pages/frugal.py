@@ -6,9 +6,14 @@ Knows what Gradio does between a handler and the page. Does not know any page.
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
+
+from demo.pages import mishaps
+from demo.pages.markup import skips
 
 PAUSE = 0.01  # s between two looks into a queue that is empty; Gradio's own, 0.001, take a twentieth of a core
 
@@ -16,13 +21,36 @@ PAUSE = 0.01  # s between two looks into a queue that is empty; Gradio's own, 0.
 class Frugal(gr.Blocks):
     """Blocks whose handlers may skip what they like: it costs nothing, nor does a queue in which nobody waits."""
 
+    async def process_api(self, *args: Any, **how: Any) -> dict[str, Any]:
+        """As Gradio does it; what fails around a handler is told as what fails in one."""
+        LocalContext.event_id.set(how.get("event_id"))  # by which a toast finds its page
+        try:
+            return await super().process_api(*args, **how)
+        except gr.Error:
+            raise
+        except Exception as error:
+            return mishaps.told(error, ())  # it raises
+
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
-        """As Gradio does it, for the outputs that change: it makes a new component for every gr.skip()."""
-        if _skips(predictions):
+        """As Gradio does it; where that fails, nothing is said to be under way any more."""
+        try:
+            return await self._written(block_fn, predictions, state)
+        except gr.Error:
+            raise
+        except Exception as error:
+            outputs = block_fn.outputs
+            if inspect.isgeneratorfunction(block_fn.fn):
+                mishaps.end()
+            rests = mishaps.told(error, outputs, [mishaps.UNKNOWN] * len(outputs))
+            return await self._written(block_fn, rests, state)
+
+    async def _written(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Values as they are sent, for the outputs that change: Gradio makes a new component for every gr.skip()."""
+        if skips(predictions):
             return [gr.skip() for _ in block_fn.outputs]
         if not isinstance(predictions, list | tuple) or len(predictions) != len(block_fn.outputs) > 1:
             return await super().postprocess_data(block_fn, predictions, state)
-        changed = [at for at, value in enumerate(predictions) if not _skips(value)]
+        changed = [at for at, value in enumerate(predictions) if not skips(value)]
         if len(changed) == len(predictions):
             return await super().postprocess_data(block_fn, predictions, state)
         written: list[Any] = [gr.skip() for _ in predictions]
@@ -41,7 +69,3 @@ class Frugal(gr.Blocks):
         self._queue.sleep_when_free = max(self._queue.sleep_when_free, PAUSE)
         self._queue.ANALYTICS_MAX_EVENTS = 0  # else a table of the last 10,000 is made at every event, for monitoring
         return self
-
-
-def _skips(value: Any) -> bool:
-    return isinstance(value, dict) and value == gr.skip()

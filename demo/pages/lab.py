@@ -13,7 +13,7 @@ import gradio as gr
 from demo import inside as insides
 from demo.inside import View
 from demo.maps import RAW
-from demo.pages import answers, cards, heads, inside_markup, lens, shelf, workshop_markup
+from demo.pages import answers, asking, cards, heads, inside_markup, lens, shelf, workshop_markup
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
@@ -30,6 +30,7 @@ from models.omni import BASE, McGurkError
 MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": None}  # who waits for the model has a place in Turns
 LOADING = "The model is loading. The first answer follows by itself."
 ANSWERING = "The base model is answering.", "The tuned model is answering."
+OLD_FILM = "The film shown is still the one from before."
 TAGLINE = "When sight, sound and text disagree, what does a model believe?"
 SHOWN = ("player", "given", "question", "status", "base", "aligned")  # what an asking fills at once
 KNOWN = ("link", "receipt", "heard", "layer", "head", "steered", "curve", "heads", "said", "says")  # besides drawings
@@ -57,10 +58,10 @@ class LabPage:
                     self.save = gr.Button("Save as file", size="sm", elem_id="save", elem_classes="quiet", scale=0)
                     self.saved = gr.DownloadButton(visible="hidden", elem_id="saved")
                     self.copy = gr.Button("Copy link", size="sm", elem_id="copy-link", elem_classes="quiet", scale=0)
-                self.status = gr.HTML(answers.status(), elem_id="status")
+                self.status = asking.line("status")
                 with gr.Row(elem_classes="pair answers"):
-                    self.base = gr.HTML(answers.answer_card(BASE, None), elem_id="answer-base")
-                    self.aligned = gr.HTML(answers.second_card(None), elem_id="answer-aligned")
+                    self.base = asking.card("answer-base", answers.answer_card(BASE, None))
+                    self.aligned = asking.card("answer-aligned", answers.second_card(None))
         self.inside: Inside = inside_page.build(lab)
         self.workshop = self.inside.workshop
         self.workshop.hold()
@@ -96,7 +97,7 @@ class LabPage:
             if not missing and self.lab.answers_already(request.session_hash, self._state(inputs)):
                 return
         except McGurkError as error:
-            yield self._refused(error)
+            yield self._refused(error, old=self.lab.last(request.session_hash) is not None)
             return
         yield from self._show(inputs, request, only_if_fast=True)
 
@@ -154,10 +155,7 @@ class LabPage:
 
     def save_file(self, request: gr.Request, *inputs) -> str:
         """Write the situation as a .mcgurk file and return its path."""
-        try:
-            return str(self.lab.bundle(request.session_hash, self._state(inputs)))
-        except McGurkError as error:
-            raise gr.Error(toast(error), print_exception=False) from error
+        return str(self.lab.bundle(request.session_hash, self._state(inputs)))
 
     # how it is done ----------------------------------------------------------------------------------------------
 
@@ -166,6 +164,7 @@ class LabPage:
             yield self._fill(status=answers.status(missing))
             return
         layer, head, view, sink, step, frame, _, per_token = inputs[len(FIELDS) :]
+        before, asked = self.lab.last(request.session_hash), None
         try:
             state, view = self._state(inputs), _view(layer, head, view, sink, step)
             asking = self.lab.ask(request.session_hash, state)
@@ -187,7 +186,7 @@ class LabPage:
             yield self._fill(drawings=drawings, **received, **self._ready_controls(view))
             yield self._fill()  # when it is over Gradio sends the last again, which then is not a megabyte of drawings
         except McGurkError as error:
-            yield self._refused(error)
+            yield self._refused(error, old=before is not None and asked is None)
 
     def _answers(self, asked: Asked, *, busy: bool, link: Any = None) -> list[Any]:
         comparison = asked.comparison
@@ -247,11 +246,13 @@ class LabPage:
         """The receipt, and the very sound that the model was given, if any."""
         return {"receipt": answers.receipt(asked.comparison), "heard": self.lab.heard(asked.situation, session)}
 
-    def _refused(self, error: McGurkError) -> list[Any]:
+    def _refused(self, error: McGurkError, old: bool) -> list[Any]:
+        """old: whether the page still shows the film of what was asked before."""
         if not isinstance(error, Full):
             warn(error)
+        said = f"{error} {OLD_FILM}" if old else str(error)
         return self._fill(
-            status=answers.full(error) if isinstance(error, Full) else answers.status(str(error)),
+            status=answers.full(error) if isinstance(error, Full) else answers.status(said),
             base=answers.answer_card(BASE, None),
             aligned=answers.second_card(None),
         )
@@ -366,10 +367,7 @@ class LabPage:
         lane = MODEL_LANE if kind == "mp4" else {}
 
         def write(layer: int, head: int, view: str, sink: bool, step: str, request: gr.Request) -> Any:
-            try:
-                return self.export(kind, _view(layer, head, view, sink, step), request.session_hash)
-            except McGurkError as error:
-                raise gr.Error(toast(error), print_exception=False) from error
+            return self.export(kind, _view(layer, head, view, sink, step), request.session_hash)
 
         event = button.click(write, self.inside.view_inputs, [download], **lane, api_visibility="private")
         event.success(None, None, None, js=f"() => window.mcgurk.press('{download.elem_id}')", **QUIET)

@@ -25,6 +25,11 @@ def plotted(chart: Chart) -> PlotData:
     return PlotData(type="plotly", plot=orjson.dumps(chart, option=orjson.OPT_SERIALIZE_NUMPY).decode())  # nan: null
 
 
+def skips(value: object) -> bool:
+    """Whether a value for a component is gr.skip(): nothing new."""
+    return isinstance(value, dict) and value == gr.skip()
+
+
 def toast(said: object) -> str:
     """Text for a toast, which would render markup."""
     return escape(str(said), quote=False)

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from demo.bench.runs.live import FEW, LAYERS, METHODS, MOST, Standing, Trials, Wanted
+from demo.pages import asking
 from demo.pages import methods_markup as markup
 from demo.pages.answers import status
 from demo.pages.markup import QUIET, warn
@@ -100,9 +101,8 @@ class MethodsPart:
                 with gr.Row(elem_classes=["tight", "go"]):
                     questions = gr.Number(FEW[what], label=label, minimum=1, maximum=MOST[what], precision=0,
                                           min_width=120, elem_id=f"{what}-questions")  # fmt: skip
-                    begin = gr.Button("Start", variant="primary", elem_id=f"{what}-start", min_width=120)
-                    halt = gr.Button("Stop", interactive=False, elem_id=f"{what}-stop", min_width=60)
-                said = gr.HTML(status("Nothing was asked yet."), elem_id=f"{what}-status")
+                    begin, halt = asking.start_and_stop(what)
+                said = asking.line(f"{what}-status", "Nothing was asked yet.")
                 live = gr.HTML(LIVE, elem_id=f"{what}-live", elem_classes="bench-figures")
         self.parts[what] = {"shipped": shipped, "chosen": chosen, "questions": questions, "begin": begin, "halt": halt,
                             "said": said, "live": live}  # fmt: skip

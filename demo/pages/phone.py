@@ -9,6 +9,7 @@ from html import escape
 
 import gradio as gr
 
+from demo.pages import mishaps
 from demo.pages.markup import QUIET
 from demo.pages.shelf import TYPES
 from demo.session import Lab
@@ -28,6 +29,7 @@ def build(lab: Lab) -> None:
             variant="primary", elem_id="phone-upload",
         )  # fmt: skip
         said = gr.HTML(_lines([HINT]), elem_id="phone-said")
+        mishaps.at_rest(said, lambda failed, _last: _lines([failed]))
 
     def add(paths: list[str] | None, typed: str, request: gr.Request) -> str:
         lines = []

@@ -15,7 +15,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from demo.pages import about, callers, endpoints, lessons, phone, standing
+from demo.pages import about, callers, endpoints, lessons, mishaps, phone, standing
 from demo.pages.bench import BenchPage
 from demo.pages.frugal import Frugal
 from demo.pages.lab import MODEL_LANE, TAGLINE, LabPage
@@ -50,6 +50,7 @@ def build(model: OmniModel | Future) -> gr.Blocks:
         about.build()
     with blocks.route("Add a clip", "add", show_in_navbar=False):
         phone.build(lab)
+    mishaps.guard(blocks)
     standing.keep(blocks)
     blocks.queue(max_size=WAITING, default_concurrency_limit=8)
     threading.Thread(target=_tidy, args=(weakref.ref(lab), weakref.ref(blocks)), name="tidy", daemon=True).start()

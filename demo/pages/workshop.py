@@ -43,14 +43,14 @@ class Workshop:
                 self.form = gr.HTML(workshop_markup.form(None), elem_id="how")
                 with gr.Row(elem_classes="tight"):
                     self.go = gr.Button("Ask again", variant="primary", elem_id="steer", min_width=110, scale=0)
-                    self.status = gr.HTML(answers.status(), elem_id="steer-status")
+                    self.status = asking.line("steer-status")
             with gr.Column(scale=6, min_width=320):
                 self.steered = gr.HTML(workshop_markup.changed(None), elem_id="steered")
         with gr.Row(elem_classes=["tight", "curve-row"]):
             self.axis = gr.Dropdown([], label="A curve along", elem_id="axis", min_width=220, scale=0, filterable=False)
             self.draw = gr.Button("Draw the curve", elem_id="draw-curve", min_width=130, scale=0)
             self.stop = gr.Button("Stop", elem_id="stop-curve", min_width=60, scale=0)
-            self.progress = gr.HTML(answers.status(), elem_id="curve-status")
+            self.progress = asking.line("curve-status")
         self.plot = gr.Plot(show_label=False, elem_id="curve")
 
     def hold(self) -> None:

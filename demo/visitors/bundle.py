@@ -105,6 +105,8 @@ def read(path: Path, film: Path) -> Bundle:
         raise
     except Exception as error:  # zipfile, its decompressors and json share no other ancestor
         film.unlink(missing_ok=True)
+        if isinstance(error, MemoryError) or getattr(error, "errno", None):  # not the file's fault, but this machine's
+            raise
         raise McGurkError(_REFUSED) from error
 
 
