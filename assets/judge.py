@@ -41,7 +41,7 @@ class Verdict:
 @torch.inference_mode()
 def seen(path: Path, right: tuple[str, ...]) -> Verdict:
     """EfficientNet-Lite2 on two frames a second, softmax averaged over the frames. `right`: ImageNet class names."""
-    frames = read_clip(path, fps=2.0).frames
+    frames = read_clip(path).frames
     square = np.stack([cv2.resize(f, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_AREA) for f in frames])
     encoder = _encoder(EfficientNetLite2, "efficientnet_lite2")
     maps = encoder(torch.from_numpy(square).permute(0, 3, 1, 2))

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from demo import conflicts, labelling, perception, questions, space_check
 from demo.bench import commands as bench
-from demo.clips import Clip, gallery, rate, read_clip
+from demo.clips import USUAL, Clip, Sampling, gallery, read_clip, sampling_for
 from demo.compare import Comparison, compare, to_json
 from demo.conflicts import Conflict
 from demo.media.player import compose
@@ -25,7 +25,7 @@ from demo.questions import Question
 from demo.sentences import shortened
 from models import registry
 from models.interventions import INTERVENTIONS, Control
-from models.omni import FPS, McGurkError, Stimulus
+from models.omni import McGurkError, Stimulus
 
 NAME_WIDTH = 18  # columns of a model's name in the list
 WRONG, INTERRUPTED = 2, 130  # exit codes: something the caller can mend; Ctrl-C
@@ -117,8 +117,8 @@ def run_ask(given: argparse.Namespace) -> None:
     stimulus = conflicts.apply(clip, conflict, other)  # what is wrong with it is said before a model is loaded
     it = steering.from_word(given.do) if given.do else None
     model = registry.load_model(given.model)
-    if rate(model) != clip.fps:
-        clip, other = _clips(given, rate(model))
+    if (sampling := sampling_for(model)) != USUAL:
+        clip, other = _clips(given, sampling)
         stimulus = conflicts.apply(clip, conflict, other)
     comparison = None
     untold = conflicts.untold(clip, conflict, other)
@@ -224,9 +224,9 @@ def _conflict(given: argparse.Namespace) -> Conflict:
     return conflict if given.long_text is None else replace(conflict, text="long", long_tokens=given.long_text)
 
 
-def _clips(given: argparse.Namespace, fps: float = FPS) -> tuple[Clip, Clip | None]:
+def _clips(given: argparse.Namespace, sampling: Sampling = USUAL) -> tuple[Clip, Clip | None]:
     """The clip, and the one whose sound is swapped in; labels given by hand win over the gallery's."""
-    clip, other = find_clip(given.clip, fps), find_clip(given.sound, fps) if given.sound else None
+    clip, other = find_clip(given.clip, sampling), find_clip(given.sound, sampling) if given.sound else None
     seen, heard = getattr(given, "seen", None), getattr(given, "heard", None)
     if seen:
         clip = replace(clip, seen=seen)
@@ -237,15 +237,15 @@ def _clips(given: argparse.Namespace, fps: float = FPS) -> tuple[Clip, Clip | No
     return clip, other
 
 
-def find_clip(name: str, fps: float = FPS) -> Clip:
+def find_clip(name: str, sampling: Sampling = USUAL) -> Clip:
     """Read a media file, or a gallery clip by its id. Raises McGurkError if it is neither."""
     known = {clip.id: clip for clip in gallery()}
     by_path = {clip.path.resolve(): clip for clip in known.values()}
     path = Path(name)
     labelled = by_path.get(path.resolve()) if path.exists() else known.get(name)
     if labelled is None:
-        return read_clip(path, fps=fps)
-    return labelled.read(fps)
+        return read_clip(path, sampling)
+    return labelled.read(sampling)
 
 
 def _question(given: argparse.Namespace) -> Question:

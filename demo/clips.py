@@ -6,6 +6,7 @@ Knows the limits of a clip and where the gallery lies. Does not know conflicts, 
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ MAX_SECONDS = 60.0  # a longer file is trimmed, with a notice
 MAX_BYTES = 200 * 1000**2  # a larger file is refused
 MAX_FPS = 10.0  # frames sampled per second: 600 frames of 448 x 448 are 360 MB
 MAX_SIDE = 448  # pixels, longest side of a sampled frame unless told otherwise
+WIDEST = 2.4  # width by height: the shape up to which a frame holds all the pixels that a model is used to
 NAMED, LISTED = 80, 12  # characters of a file's name, and ids, that a sentence repeats
 STILL_SECONDS = 5.0  # how long a picture file is shown
 NOTHING = "nothing"  # the label of a picture that shows nothing, of a sound that is none: told, unlike None
@@ -45,6 +47,17 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How pictures are read: frames a second, and the longest side of a frame in pixels."""
+
+    fps: float = FPS
+    side: int = MAX_SIDE
+
+
+USUAL = Sampling()
+
+
+@dataclass(frozen=True)
 class GalleryClip:
     """A clip that comes with the demo; `path` and `thumbnail` are absolute."""
 
@@ -59,37 +72,39 @@ class GalleryClip:
     seen_also: tuple[str, ...] = ()  # further right answers to what the picture shows
     heard_also: tuple[str, ...] = ()  # further right answers to what makes the sound
 
-    def read(self, fps: float = FPS) -> Clip:
+    def read(self, sampling: Sampling = USUAL) -> Clip:
         """The clip with its labels, named by its title. Raises McGurkError for a file that can't be read."""
-        clip = read_clip(self.path, fps=fps, seen=self.seen, heard=self.heard)
+        clip = read_clip(self.path, sampling, seen=self.seen, heard=self.heard)
         return replace(clip, name=self.title, seen_also=self.seen_also, heard_also=self.heard_also)
 
 
-def rate(model: OmniModel | None) -> float:
-    """Frames a second at which clips are read for a model; None: for any."""
-    return FPS if model is None else min(model.fps, MAX_FPS)
+def sampling_for(model: OmniModel | None) -> Sampling:
+    """How clips are read for a model: as often as it is used to, and no smaller; None: for any."""
+    if model is None:
+        return USUAL
+    return Sampling(min(model.fps, MAX_FPS), max(MAX_SIDE, math.ceil(math.sqrt(WIDEST * model.pixels))))
 
 
 def read_clip(
     path: str | Path,
+    sampling: Sampling = USUAL,
     *,
-    fps: float = FPS,
-    max_side: int = MAX_SIDE,
     seen: str | None = None,
     heard: str | None = None,
 ) -> Clip:
-    """Read a media file: frames sampled at `fps` per second, sound as 16 kHz mono, at most 60 s.
+    """Read a media file: frames sampled as told, sound as 16 kHz mono, at most 60 s.
 
     A picture file lasts five seconds; a sound file (with or without a cover picture) has no frames; a file without a
     sound track has no waveform, while a silent sound track gives zeros. `seen` and `heard` are labels, if known.
     Raises McGurkError for a file that is missing, empty, too large, over 4K, or no media file.
     """
+    fps = sampling.fps
     if not 0 < fps <= MAX_FPS:
         raise McGurkError(f"Frames can be sampled at up to {MAX_FPS:g} per second, not {fps:g}.")
-    if max_side < 16:
-        raise McGurkError(f"The longest side of a frame must be at least 16 pixels, not {max_side}.")
+    if sampling.side < 16:
+        raise McGurkError(f"The longest side of a frame must be at least 16 pixels, not {sampling.side}.")
     path = _checked_file(path)
-    reading = media.read(path, fps=fps, max_side=max_side, seconds=MAX_SECONDS)
+    reading = media.read(path, fps=fps, max_side=sampling.side, seconds=MAX_SECONDS)
     frames, waveform, info = reading.frames, reading.waveform, reading.info
     duration = reading.duration
     if info.still:

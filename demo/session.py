@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import conflicts, maps, perception, questions
-from demo.clips import Clip, gallery, gallery_clip, rate
+from demo.clips import Clip, Sampling, gallery, gallery_clip, sampling_for
 from demo.compare import Comparison, ask_all, compare
 from demo.conflicts import Conflict
 from demo.media import player
@@ -119,12 +119,12 @@ class Lab:
         return model is not None and model.name in FAST
 
     @property
-    def rate(self) -> float:
-        """Frames a second at which clips are read: those that the model is used to, once it is here."""
+    def sampling(self) -> Sampling:
+        """How clips are read: as the model is used to, once it is here."""
         try:
-            return rate(self.model(timeout=0))
+            return sampling_for(self.model(timeout=0))
         except McGurkError:  # it could not be loaded; whoever asks it is told
-            return rate(None)
+            return sampling_for(None)
 
     def model(self, timeout: float | None = None) -> OmniModel | None:
         """The model; None if it is still loading after `timeout` seconds (None: wait as long as it takes).
@@ -173,11 +173,11 @@ class Lab:
         """
         own = own or {}
         conflict = state.conflict
-        key, clip = self._library.clip(state.clip or self.default().clip, own, self.rate)
+        key, clip = self._library.clip(state.clip or self.default().clip, own, self.sampling)
         if conflict.sound == "swap" and not conflict.other:
             raise McGurkError("Choose the clip whose sound is to be swapped in.")
         other_key, other = (
-            self._library.clip(conflict.other, own, self.rate) if conflict.sound == "swap" else ("", None)
+            self._library.clip(conflict.other, own, self.sampling) if conflict.sound == "swap" else ("", None)
         )
         known = (key, other_key, conflict)
         stimulus, notices, digest = self._situations.made(known, lambda: _done(clip, conflict, other))
@@ -263,7 +263,7 @@ class Lab:
         asked = Asked(situation, path, encoded=before.encoded if same else None)
         self._asked.put(session, asked)  # what was answered before is no longer what is asked
         yield asked
-        if late:  # how many frames the model is used to is known once it is here
+        if late:  # which frames the model is used to is known once it is here
             for step in self.run(session, lambda stop: iter((self.model(),))):
                 if isinstance(step, Wait):
                     yield replace(asked, wait=step)
@@ -355,7 +355,7 @@ class Lab:
         self.files.sweep()
         self.shelves.sweep()
         idle = lambda: self.ready and self.turns.idle and self.workshop.idle  # noqa: E731
-        self._library.read_ahead(idle, self.rate)
+        self._library.read_ahead(idle, self.sampling)
         if idle():
             trim()
 

@@ -210,6 +210,7 @@ class OmniModel(ABC):
     heads: int = 0
     borrows: bool = True  # on ZeroGPU, a GPU for each answer; False: answers on the CPU
     fps: float = FPS  # frames a second that it is used to
+    pixels: int = 0  # of a frame, at most, that it is used to; 0: any
     gigabytes: float = 0.0  # of weights, which a GPU has to be given; 0.0: nobody counted them
 
     def require_insides(self) -> None:

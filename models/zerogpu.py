@@ -81,7 +81,8 @@ class Borrower(OmniModel):
 
     def __init__(self, model: OmniModel):
         self.name, self.adapters, self.can_look_inside = model.name, model.adapters, model.can_look_inside
-        self.layers, self.heads, self.gigabytes, self.fps = model.layers, model.heads, model.gigabytes, model.fps
+        self.layers, self.heads, self.gigabytes = model.layers, model.heads, model.gigabytes
+        self.fps, self.pixels = model.fps, model.pixels
         self.lightened, self.expected_tokens = model.lightened, model.expected_tokens
 
         def lend(stimulus: Stimulus, question: str, options: tuple, how: dict) -> Iterator:

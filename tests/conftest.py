@@ -24,6 +24,7 @@ RECIPES = {
     "other.mp4": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i anoisesrc=amplitude=0.05:duration=2 {X264} -c:a aac",
     "quiet.mp4": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i anullsrc=duration=2 -shortest {X264} -c:a aac",
     "mute.mp4": f"-f lavfi -i {PICTURE}:duration=2 {X264}",
+    "large.mp4": f"-f lavfi -i testsrc2=size=1280x720:rate=5:duration=2 -f lavfi -i {TONE}:duration=2 {X264} -c:a aac",
     "rotated.mp4": "-display_rotation 90 -i {plain.mp4} -c copy",
     "odd.mkv": "-f lavfi -i testsrc=size=161x91:rate=25:duration=2 -c:v libx264 -preset ultrafast -pix_fmt yuv444p",
     "anamorphic.mp4": f"-f lavfi -i {PICTURE}:duration=1,setsar=2 {X264}",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo import clips, media
-from demo.clips import gallery, gallery_clip, read_clip
+from demo.clips import Sampling, gallery, gallery_clip, read_clip
 from models.omni import SAMPLE_RATE, McGurkError
 
 
@@ -28,13 +28,13 @@ def test_frames_are_sampled_at_their_times(tmp_path, media_file):
     path = tmp_path / "steps.mkv"
     source = "color=black:size=64x48:rate=10:duration=4,geq=lum='16+50*floor(T)':cb=128:cr=128"
     media.run_ffmpeg(["-f", "lavfi", "-i", source, "-c:v", "ffv1", str(path)], None, timeout=60, what="Making")
-    levels = read_clip(path, fps=1.0).frames.mean(axis=(1, 2, 3))
+    levels = read_clip(path, Sampling(1.0)).frames.mean(axis=(1, 2, 3))
     assert len(levels) == 4
     assert np.allclose(np.diff(levels), 50 * 255 / 219, atol=2)
 
 
 def test_sampling_rate_and_size(media_file):
-    clip = read_clip(media_file("plain.mp4"), fps=4, max_side=80)
+    clip = read_clip(media_file("plain.mp4"), Sampling(4, 80))
     assert clip.frames.shape == (12, 45, 80, 3)
     assert clip.fps == 4
 
@@ -189,9 +189,9 @@ def test_hostile_names(tmp_path, monkeypatch, media_file, name):
 
 
 def test_sampling_that_makes_no_sense(media_file):
-    for how in ({"fps": 0}, {"fps": -1}, {"fps": 1000}, {"fps": float("nan")}, {"max_side": 0}):
+    for how in ({"fps": 0}, {"fps": -1}, {"fps": 1000}, {"fps": float("nan")}, {"side": 0}):
         with pytest.raises(McGurkError):
-            read_clip(media_file("plain.mp4"), **how)
+            read_clip(media_file("plain.mp4"), Sampling(**how))
 
 
 def test_a_decoder_that_hangs_is_stopped(media_file, monkeypatch):

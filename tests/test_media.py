@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from demo import media
-from demo.clips import read_clip
+from demo.clips import Sampling, read_clip
 from demo.conflicts import Conflict, apply
 from demo.media import ffmpeg, hdr, limits
 from demo.media.player import compose, write_heard
@@ -213,7 +213,7 @@ def test_the_bench_sees_photographs_as_the_page_does():
 
     for name in ("sideways.jpg", "sixteen_bits.png", "alpha.png", "tiles.heic"):
         seen = _photograph(FOLDER / name)
-        page = read_clip(FOLDER / name, max_side=MAX_SIDE).frames[0]
+        page = read_clip(FOLDER / name, Sampling(side=MAX_SIDE)).frames[0]
         assert np.abs(seen.astype(int) - page).max() <= 2, name
 
 

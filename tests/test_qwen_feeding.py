@@ -12,6 +12,9 @@ from torch import nn
 
 from models.adapters import read_adapter
 from models.habits import FILE, Habits, read_habits, save_habits
+from models.interventions import Look, heads
+from models.interventions.budget import Budget
+from models.interventions.intervention import SOUND
 from models.omni import ALIGNED, BASE, NAME_TOKENS, SENTENCE_TOKENS, Kind, McGurkError
 from models.pretrained import decoding
 from models.pretrained.backend import Pretrained
@@ -116,6 +119,17 @@ def test_a_full_gpu_is_one_sentence_and_its_memory_is_given_back(model, monkeypa
             list(model.answer(encoded, QUESTION))
     assert caught.value.__context__ is None  # its frames would keep what they hold
     assert released and not model._shelf
+    with monkeypatch.context() as patched:
+        patched.setattr(model.decoder, "prefill", full)
+        released.clear()
+        for asked in (
+            lambda: list(model.sweep(encoded, QUESTION, ("dog", "rain"), [Look(sound=0.5), Budget(SOUND, 0.5)])),
+            lambda: model.lens(encoded, QUESTION, ("dog", "rain"), BASE),
+            lambda: heads.moved(model, encoded, QUESTION, SOUND),
+        ):
+            with pytest.raises(McGurkError, match="not enough memory left"):
+                asked()
+        assert len(released) == 3
     with monkeypatch.context() as patched:
         patched.setattr(thinking, "see_and_hear", full)
         with pytest.raises(McGurkError, match="not enough memory left"):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers.image_utils import pil_torch_interpolation_mapping
 
-from models.habits import Habits
+from models.habits import FILE, Habits
 from models.omni import SAMPLE_RATE, McGurkError
 from models.pretrained.layout import Layout, Media, Turns
 
@@ -28,6 +28,14 @@ class GemmaLayout(Layout):
     """Prompts of Gemma 4, with encoders (E2B, E4B) or without (12B)."""
 
     turns = TURNS
+
+    def __init__(self, processor, config, family, habits=None):
+        super().__init__(processor, config, family, habits)
+        if self.habits.pixels or self.habits.interleaved:
+            raise McGurkError(
+                "Gemma 4 reads every frame as the same number of tokens, and the sound after them: leave pixels and "
+                f"interleaved out of {FILE}."
+            )
 
     @property
     def longest_sound(self) -> float:

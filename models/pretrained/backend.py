@@ -69,7 +69,7 @@ class Pretrained(OmniModel):
         self.name, self.family, self.model = name, family, model.eval().requires_grad_(False)
         habits = Habits() if adapter is None else adapter.habits
         self.habits = habits if pixels is None else replace(habits, pixels=pixels)
-        self.fps = habits.fps or self.fps
+        self.fps, self.pixels = habits.fps or self.fps, (self.habits.pixels or (0, 0))[1]
         layout, decoder = family.parts()
         self.decoder = decoder(model)
         self.notes = notes + self.decoder.notes + habits.told()
@@ -119,10 +119,15 @@ class Pretrained(OmniModel):
         try:
             return work()
         except torch.OutOfMemoryError as error:
-            traceback.clear_frames(error.__traceback__)  # their tensors
+            told = self._full(error)
+        raise told
+
+    def _full(self, error: torch.OutOfMemoryError) -> McGurkError:
+        """One sentence, once what the failed work held is given back."""
+        traceback.clear_frames(error.__traceback__)  # their tensors
         self._shelf.clear()
         torch.cuda.empty_cache()
-        raise McGurkError(
+        return McGurkError(
             f"The GPU has not enough memory left for this with {self.name}: take a shorter clip, fewer frames or text."
         )
 
@@ -191,7 +196,7 @@ class Pretrained(OmniModel):
     def lens(self, encoded: Encoded, question: str, names: Sequence[str], adapter: str, stop=never) -> Said:
         """See OmniModel.lens."""
         with self.opened(encoded, question, adapter, stop) as reader:
-            return self._within_memory(lambda: read_out(reader, names, stop))
+            return read_out(reader, names, stop)
 
     def _using(self, names: Sequence[str]):
         stack = ExitStack()
@@ -236,7 +241,10 @@ class Pretrained(OmniModel):
         given = encoded.stimulus
         prompt = self.layout.prompt(encoded.media, question, text=given.text, text_position=given.text_position)
         with torch.inference_mode(), self._lock, self._using([adapter]):
-            yield PromptReader(self, encoded, prompt, self.feed(prompt, encoded), question)
+            try:
+                yield PromptReader(self, encoded, prompt, self.feed(prompt, encoded), question)
+            except torch.OutOfMemoryError as error:
+                raise self._full(error) from None
 
     def _attention(self, recorder, row: int, prompt: Prompt, written: list[int]) -> Attention | None:
         if recorder is None:

@@ -9,6 +9,7 @@ import torch
 from demo.draw.frames import overlay
 from demo.maps import audio_map, shares, video_map
 from models.adapters import read_adapter
+from models.habits import Habits
 from models.interventions import INTERVENTIONS, Look
 from models.interventions.budget import Budget, merged
 from models.interventions.heads import Heads, moved, sensitive
@@ -276,6 +277,17 @@ def test_a_chosen_head_is_that_of_the_layer_that_is_shown(model):
         _, expected = put_out(model, reader, cut)
         plan = Heads(strength=0.0, chosen=((model.layers - 1, 1),)).plan(reader)
         torch.testing.assert_close(reader.read(plan.asks)[1], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_gemma_refuses_habits_that_it_cannot_follow(name):
+    if not name.startswith("Gemma"):
+        pytest.skip("Qwen can be fed in either way")
+    family, config = next(family for family in FAMILIES if family.name == name), tiny_gemma.config(name)
+    layout, processor = family.parts()[0], tiny_gemma.processor(name)
+    assert layout(processor, config, family, Habits("Be brief.", False, 3.0)).system == "Be brief."
+    for habits in (Habits(pixels=(3136, 65536)), Habits(interleaved=True)):
+        with pytest.raises(McGurkError, match=r"leave pixels and interleaved out of mcgurk\.json"):
+            layout(processor, config, family, habits)
 
 
 def test_many_frames_are_thinned_and_told(name, model):

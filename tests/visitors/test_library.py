@@ -23,10 +23,10 @@ def read(monkeypatch, tmp_path):
     use_gallery(stand_in_gallery(tmp_path), monkeypatch)
     names, read_clip, here = [], clips.read_clip, get_ident()
 
-    def reading(path, **labels):
+    def reading(path, *sampling, **labels):
         if get_ident() == here:  # not what the application of an earlier test reads ahead while it is idle
             names.append(path.stem)
-        return read_clip(path, **labels)
+        return read_clip(path, *sampling, **labels)
 
     for module in (clips, library):
         monkeypatch.setattr(module, "read_clip", reading)
@@ -53,22 +53,33 @@ def test_what_visitors_bring_drives_out_nothing_of_the_gallery(read, media_file)
 
 
 class Quick(FakeModel):
-    """Used to eight frames a second."""
+    """Used to eight frames a second, of 504 x 504 pixels."""
 
-    fps = 8.0
+    fps, pixels = 8.0, 504**2
 
 
 def test_clips_are_read_at_the_rate_that_the_model_is_used_to(read, tmp_path):
     shelves = Library()
-    usual, quick = shelves.clip("dog", {}), shelves.clip("dog", {}, 8.0)
+    usual, quick = shelves.clip("dog", {}), shelves.clip("dog", {}, clips.Sampling(8.0))
     assert usual[0] != quick[0] and (len(usual[1].frames), len(quick[1].frames)) == (6, 24)
     state = State(clip="dog", conflict=Conflict(sound="swap", other="cat"), question="hear")
     for model, fps in ((FakeModel(), 2.0), (Quick(), 8.0)):
         assert Lab(model, tmp_path).prepare(state).stimulus.fps == fps
-    assert clips.rate(Quick()) == 8.0
     Quick.fps, kept = 30.0, Quick.fps
-    assert clips.rate(Quick()) == clips.MAX_FPS
+    assert clips.sampling_for(Quick()).fps == clips.MAX_FPS
     Quick.fps = kept
+
+
+def test_clips_are_read_as_large_as_the_model_is_used_to(read, tmp_path, media_file):
+    assert clips.sampling_for(None) == clips.sampling_for(FakeModel()) == clips.USUAL
+    for width, height in ((1280, 720), (720, 1280), (640, 480), (900, 900)):
+        side = clips.sampling_for(Quick()).side
+        scale = min(1.0, side / max(width, height))
+        assert width * height * scale**2 >= Quick.pixels and side < 1000
+    own = {f"{OWN}1": Source(media_file("large.mp4"), "large")}
+    for model, size in ((FakeModel(), (252, 448)), (Quick(), (439, 781))):
+        lab = Lab(model, tmp_path)
+        assert lab.prepare(State(clip=f"{OWN}1"), own).stimulus.frames.shape[1:3] == size
 
 
 def test_a_model_that_comes_later_is_asked_at_its_own_rate(read, tmp_path):

@@ -17,11 +17,11 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from demo.clips import Clip, GalleryClip, gallery, rate, read_clip
+from demo.clips import USUAL, Clip, GalleryClip, gallery, read_clip, sampling_for
 from demo.media import pictures
 from demo.splice import looped
 from demo.vocabulary import plain
-from models.omni import FPS, SAMPLE_RATE, McGurkError, OmniModel
+from models.omni import SAMPLE_RATE, McGurkError, OmniModel
 
 SPLITS = ("val", "train", "all")
 MADE_SECONDS = 8.0  # s of a clip made of a photograph and a recording: no recording of the data set is cut short
@@ -53,7 +53,7 @@ class Material(ABC):
         self.folder = folder
         self.skipped: list[tuple[str, str]] = []
         self.classes: dict[str, frozenset[str]] = {}
-        self.fps = FPS  # frames a second at which videos are read
+        self.sampling = USUAL  # how videos are read
         self._read: OrderedDict[Item, Clip] = OrderedDict()
 
     @property
@@ -75,9 +75,9 @@ class Material(ABC):
         """Read an item's files."""
 
     def read_for(self, model: OmniModel) -> None:
-        """From now on videos are read at as many frames a second as the model is used to."""
-        if self.fps != rate(model):
-            self.fps = rate(model)
+        """From now on videos are read at as many frames a second, and as large, as the model is used to."""
+        if self.sampling != (sampling := sampling_for(model)):
+            self.sampling = sampling
             self._read.clear()
 
     def clip(self, item: Item) -> Clip:
@@ -120,7 +120,7 @@ class Videos(Material):
         return _turn(self._clips[label], turn, f"{seed} {label}")
 
     def _make(self, item: Item) -> Clip:
-        return replace(self._named[item.picture].read(self.fps), seen=item.label, heard=item.label)
+        return replace(self._named[item.picture].read(self.sampling), seen=item.label, heard=item.label)
 
 
 class Labelled(Material):

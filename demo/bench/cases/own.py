@@ -121,7 +121,7 @@ class OwnClips(Material):
         return [lent[item.id] for item in self.items]
 
     def _make(self, item: OwnItem) -> Clip:
-        clip = read_clip(self.folder / item.picture, fps=self.fps, seen=item.label, heard=item.heard)
+        clip = read_clip(self.folder / item.picture, self.sampling, seen=item.label, heard=item.heard)
         return replace(clip, seen_also=item.seen_also, heard_also=item.heard_also)
 
 

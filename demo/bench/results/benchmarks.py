@@ -56,7 +56,7 @@ class ListedVideos(Videos):
                 self._clips.setdefault(label, []).append(Item(label, path, path, path, path))
 
     def _make(self, item: Item) -> Clip:
-        return read_clip(self.folder / item.picture, fps=self.fps, seen=item.label, heard=item.label)
+        return read_clip(self.folder / item.picture, self.sampling, seen=item.label, heard=item.label)
 
 
 class AVHBench(Material):
@@ -100,7 +100,7 @@ class AVHBench(Material):
         return planned
 
     def _make(self, item: Item) -> Clip:
-        return read_clip(self.folder / item.picture, fps=self.fps)
+        return read_clip(self.folder / item.picture, self.sampling)
 
 
 def open_benchmark(source: Path) -> Material:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -88,14 +89,15 @@ def test_a_run_that_is_stopped_goes_on_and_gives_the_same_bytes(config, tmp_path
     assert bytes_of(broken.out) == bytes_of(whole.out)
 
 
-def test_videos_are_read_at_the_rate_that_the_model_is_used_to(tmp_path):
+def test_videos_are_read_at_the_rate_and_size_that_the_model_is_used_to(tmp_path, media_file):
     class Used(FakeModel):
-        def __init__(self, fps: float):
+        def __init__(self, fps: float, pixels: int = 0):
             super().__init__()
-            self.fps, self.given = fps, set()
+            self.fps, self.pixels, self.given, self.sizes = fps, pixels, set(), set()
 
         def encode(self, stimulus):
             self.given.add((stimulus.fps, len(stimulus.frames)))
+            self.sizes.add(stimulus.frames.shape[1:3])
             return super().encode(stimulus)
 
     clips = stand_in_gallery(tmp_path)  # of three seconds
@@ -103,6 +105,14 @@ def test_videos_are_read_at_the_rate_that_the_model_is_used_to(tmp_path):
         model, own = Used(fps), Config(str(clips), str(tmp_path / f"{fps}"), "fake", ("aligned",), 4, 0)
         list(run(own, model))
         assert model.given == {(fps, 3 * fps)}
+    own = tmp_path / "own"
+    own.mkdir()
+    shutil.copy(media_file("large.mp4"), own / "large.mp4")
+    (own / "clips.csv").write_text("file,seen,heard\nlarge.mp4,dog,dog\n")
+    for pixels, size in ((0, (252, 448)), (504**2, (439, 781))):
+        model = Used(2.0, pixels)
+        list(run(Config(str(own), str(tmp_path / f"{pixels}"), "fake", ("aligned",), 4, 0), model))
+        assert model.sizes == {size}
 
 
 def test_a_finished_run_loads_no_model(config):
