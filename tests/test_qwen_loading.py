@@ -9,8 +9,9 @@ from torch import nn
 from transformers import WhisperFeatureExtractor
 from transformers.quantizers.quantizers_utils import should_convert_module
 
+from demo.bench.runs import series
 from models import registry
-from models.omni import McGurkError
+from models.omni import BASE, McGurkError
 from models.pretrained import family, loading, placing
 from models.pretrained.families import RELEASES, why_not
 from models.qwen_omni.processing import QwenLayout
@@ -164,3 +165,50 @@ def test_sound_is_cut_only_where_the_configuration_says_so(kind, heard, tmp_path
     tokens = layout.prompt(media, "What do you hear?").tokens
     assert np.nanmax(tokens.audio) == pytest.approx(heard, abs=0.1)
     assert bool(media.notes) == (heard < 45.0)
+
+
+def test_a_model_is_loaded_onto_the_card_that_it_was_given(cards, monkeypatch, tmp_path):
+    """What from_pretrained is told, and that weights outside the GPU stand on every receipt."""
+    tiny_omni.torchvision()
+    thinker = tiny_omni.thinker("Qwen2.5-Omni")
+    thinker.config.save_pretrained(tmp_path)
+    tiny_omni.processor("Qwen2.5-Omni").save_pretrained(tmp_path)
+    asked = []
+
+    def from_pretrained(source, **how):
+        asked.append(how)
+        thinker.hf_device_map = {"model": 0, "lm_head": "cpu"}
+        thinker.config._attn_implementation = how["attn_implementation"]
+        return thinker
+
+    monkeypatch.setattr(type(thinker), "from_pretrained", from_pretrained)
+    monkeypatch.setattr(loading, "_needed", lambda *how: 24.0)
+    for sizes, current, where in (
+        ([(80, 80), (80, 80)], 0, "cuda:0"),
+        ([(80, 80), (80, 80)], 1, "cuda:1"),
+        ([(20, 80), (20, 80)], 0, "auto"),
+    ):
+        cards(*sizes, current=current)
+        loading.load_parts(str(tmp_path))
+        assert asked[-1]["device_map"] == where
+        assert asked[-1]["attn_implementation"]["vision_config"] == "sdpa"
+    model = loading.load(str(tmp_path))
+    receipt = model.ask(tiny_omni.stimulus(), "What do you hear?", max_new_tokens=1)[BASE].receipt
+    assert any("lie in main memory" in note for note in receipt.notes)
+    assert receipt.versions["towers"] == "sdpa"
+    thinker.config.vision_config._attn_implementation = "flash_attention_2"
+    media = model.encode(tiny_omni.stimulus()).media
+    assert model.decoder.versions(media)["towers"] == "flash_attention_2"
+
+
+def test_each_process_of_a_bench_works_on_a_card_of_its_own(cards, monkeypatch):
+    chosen, sizes = [], [(80, 80), (80, 80)]
+    cards(*sizes)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda card: (chosen.append(card), cards(*sizes, current=card)))
+    for rank, where in (("1", "cuda:1"), ("0", "cuda:0"), ("3", "cuda:1")):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert series._load("fake").name == "fake" and placing.place(24.0) == where
+    assert chosen == [1, 0, 1]
+    monkeypatch.delenv("LOCAL_RANK")
+    series._load("fake")
+    assert len(chosen) == 3

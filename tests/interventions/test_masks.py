@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from models.asks import BLOCK, Steered
 from models.interventions import Cut, Exit, Listen, Look
 from models.interventions import cut as cuts
 from models.interventions import exit as exits
@@ -107,3 +109,31 @@ def test_regions_are_found_by_where_and_when_they_are():
         with pytest.raises(McGurkError, match="choose what is there"):
             wrong()
     assert np.isnan(tokens.audio[0]).all()
+
+
+class Large(TorchDispatchMode):
+    """The types of all memory of at least so many bytes that is taken inside."""
+
+    def __init__(self, bytes: int):
+        super().__init__()
+        self.bytes, self.taken = bytes, {}
+
+    def __torch_dispatch__(self, function, types, given=(), named=None):
+        made = function(*given, **(named or {}))
+        for one in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(one, torch.Tensor) and one.untyped_storage().nbytes() >= self.bytes:
+                self.taken[one.untyped_storage().data_ptr()] = one  # kept, so that no other takes its place
+        return made
+
+
+@pytest.mark.parametrize("how", (Look(picture=4.0), Cut("picture", "question"), Exit("picture", 2)), ids=str)
+def test_a_bias_in_every_layer_takes_one_mask_in_the_models_type(how):
+    """In float32, or once a layer, it would take gigabytes: it is as large as prompt x prompt."""
+    length = 8 * BLOCK
+    reader = ByHand("b" + "v" * (length // 2) + "q" * (length // 2 - 1), layers=6)
+    steered, query = Steered([how.plan(reader).asks]), torch.zeros(1, 2, length, 4, dtype=torch.bfloat16)
+    with Large(length * length) as large:
+        masks = [steered.mask(layer, None, query, length) for layer in range(6)]
+    made = {id(mask): mask.dtype for mask in masks if mask is not None}
+    assert [*made.values()] == [torch.bfloat16] == [one.dtype for one in large.taken.values()]
+    assert masks[-1][0, 0, :, 1].isfinite().all() and masks[-1].shape == (1, 1, length, length)
