@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from transformers.image_utils import pil_torch_interpolation_mapping
+from transformers import image_utils
 
 from models.habits import FILE, Habits
 from models.omni import SAMPLE_RATE, McGurkError
@@ -108,6 +108,6 @@ class GemmaLayout(Layout):
         made = video.aspect_ratio_preserving_resize(
             torch.from_numpy(frames).permute(0, 3, 1, 2), video.patch_size,
             video.max_soft_tokens * video.pooling_kernel_size**2, video.pooling_kernel_size,
-            pil_torch_interpolation_mapping[video.resample],
+            image_utils.pil_torch_interpolation_mapping[video.resample],
         )  # fmt: skip
         return made.permute(0, 2, 3, 1).contiguous().numpy()
