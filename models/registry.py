@@ -110,7 +110,10 @@ def _load_server() -> OmniModel:
         processor = json.loads(given) if given else None
     except ValueError as error:
         raise McGurkError(f'MCGURK_SERVER_PROCESSOR is no JSON ({error}): write {{"fps": 2}}, or leave it.') from error
-    model = ServerModel(os.environ["MCGURK_SERVER"], os.environ.get("MCGURK_SERVER_MODEL") or None, processor=processor)
+    model = ServerModel(
+        os.environ["MCGURK_SERVER"], os.environ.get("MCGURK_SERVER_MODEL") or None, processor=processor,
+        system=os.environ.get("MCGURK_SERVER_SYSTEM"),
+    )  # fmt: skip
     for sentence in model.test_senses():
         log.warning("%s: %s", model.name, sentence)
     return model

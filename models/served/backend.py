@@ -65,9 +65,9 @@ class ServerModel(OmniModel):
             raise McGurkError(f"A server takes video as {' or '.join(FORMATS)}, not as {video!r}.")
         key = os.environ.get(KEY_VARIABLE, "") if key is None else key
         self.video, self.connection = video, Connection(address, key, timeout, attempts, wait)
-        self.model = model or self._first_model()
+        self.model, served = self._listed(model)
         self.name = f"{self.model} at {self.connection.where}"
-        self.system = trained_system(self.model) if system is None else system
+        self.system = trained_system(served) if system is None else system
         self.processor, self.notes = processor or {}, ()
         self._logprobs = True  # until the server says that it has none
         self._all_frames = True  # until the server says that it can't be told
@@ -144,12 +144,22 @@ class ServerModel(OmniModel):
         told = () if self._all_frames or not is_video else ("The server can't be told to read every frame.",)
         return reply, told
 
-    def _first_model(self) -> str:
-        listed = self.connection.request("GET", "/models")
+    def _listed(self, model: str | None) -> tuple[str, str]:
+        """(name, what is served under it) of the model of that name, or of the first; vLLM lists what it is a name for.
+
+        A server that lists no models is asked for `model` all the same.
+        """
         try:
-            return str(listed["data"][0]["id"])
-        except (KeyError, IndexError, TypeError) as error:
-            raise McGurkError(f"The server at {self.connection.where} lists no model: name one.") from error
+            listed = {str(one["id"]): str(one.get("root") or one["id"]) for one in self._models()}
+        except (RefusedError, KeyError, AttributeError, TypeError):
+            listed = {}
+        if not model and not listed:
+            raise McGurkError(f"The server at {self.connection.where} lists no model: name one.")
+        name = model or next(iter(listed))
+        return name, listed.get(name, name)
+
+    def _models(self) -> list:
+        return self.connection.request("GET", "/models")["data"]
 
     def _receipt(self, encoded, user, most, system, usage, notes) -> Receipt:
         stimulus, media = encoded.stimulus, []

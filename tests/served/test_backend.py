@@ -32,7 +32,7 @@ class Chat(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self._reply(200, {"data": [{"id": "tiny-omni"}]})
+        self._reply(self.server.lists, {"data": self.server.models})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -94,6 +94,7 @@ class Chat(BaseHTTPRequestHandler):
 def chat():
     running = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
     running.seen, running.faults = [], []
+    running.lists, running.models = 200, [{"id": "tiny-omni"}]
     running.address = f"http://127.0.0.1:{running.server_port}/v1"
     threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
     yield running
@@ -283,3 +284,5 @@ def test_the_registry_finds_the_server_where_the_environment_says(chat, monkeypa
     monkeypatch.setenv("MCGURK_SERVER", chat.address)
     model = registry.load_model("server")
     assert model.model == "tiny-omni" and not model.can_look_inside
+    monkeypatch.setenv("MCGURK_SERVER_SYSTEM", "Be brief.")
+    assert registry.load_model("server").system == "Be brief."

@@ -80,6 +80,13 @@ def test_a_served_model_gets_the_prompt_it_gets_at_home(chat, stimulus):  # noqa
     assert body["mm_processor_kwargs"] == {"fps": 2} and receipt.prompt.startswith("[system] You are Qwen")
     served.ask(stimulus, QUESTION, system="Be brief.")
     assert chat.seen[-1][2]["messages"][0]["content"] == "Be brief."
+    chat.models = [{"id": "other", "root": "somebody/omni"}, {"id": "omni", "root": "/weights/Qwen2.5-Omni-3B"}]
+    assert ServerModel(chat.address, "omni").system == FAMILIES[0].system  # known by what is served under that name
+    assert ServerModel(chat.address).model == "other" and ServerModel(chat.address).system == ""
+    chat.lists = 404
+    assert ServerModel(chat.address, "Qwen2.5-Omni").system == FAMILIES[0].system
+    with pytest.raises(McGurkError, match="lists no model: name one"):
+        ServerModel(chat.address)
     own = ServerModel(chat.address, "somebody/omni", system="You are a helpful assistant.")
     own.ask(stimulus, QUESTION)
     assert chat.seen[-1][2]["messages"][0]["content"] == "You are a helpful assistant."
