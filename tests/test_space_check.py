@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -193,6 +194,24 @@ def test_the_code_is_code_of_the_python_that_a_space_has():
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 assert not {name.partition(".")[0] for name in names} & GONE, path
+
+
+def complaints(version: str, *paths: Path) -> Counter:
+    """What the type checker finds in these, each with how often, for a version of Python."""
+    command = [sys.executable, "-m", "mypy", "--python-version", version, "--ignore-missing-imports",
+               "--follow-imports=skip", "--no-incremental", "--no-error-summary", "--hide-error-context"]  # fmt: skip
+    done = subprocess.run([*command, *map(str, paths)], cwd=PROJECT, capture_output=True, text=True, timeout=600)
+    assert done.returncode in (0, 1), done.stderr
+    return Counter(done.stdout.splitlines())
+
+
+def test_types_fit_the_python_that_a_space_has_as_they_fit_the_one_that_tests_run_with(tmp_path):
+    """Both are asked alike: what only the other version has, or takes otherwise, is a complaint that this one lacks."""
+    here, code = "3.11", [PROJECT / part for part in ("app.py", "assets", "demo", "docs", "models")]
+    assert complaints(PYTHON, *code) - complaints(here, *code) == Counter()
+    (tmp_path / "old.py").write_text("import asyncio\nimport pkgutil\n\nasyncio.coroutines\npkgutil.ImpImporter\n")
+    (found,) = complaints(PYTHON, tmp_path / "old.py") - complaints(here, tmp_path / "old.py")
+    assert "ImpImporter" in found
 
 
 def test_the_pinned_pydantic_is_the_one_that_a_space_takes_and_that_is_tested():
