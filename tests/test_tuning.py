@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from torch.utils.data import DataLoader
+from transformers import TrainingArguments
 
+from demo.clips import read_clip, sampling_for
 from models import tune
 from models.adapters import LAYERS
+from models.fake import FakeModel
 from models.habits import Habits, read_habits
 from models.omni import ALIGNED, BASE, McGurkError, Stimulus
+from models.pretrained import training
 from models.pretrained.clips import read_picture, read_shelf, read_sound
 from models.pretrained.decoding import Encoded
 from models.pretrained.families import FAMILIES
@@ -213,6 +218,49 @@ def test_frames_are_kept_at_the_size_the_model_reads(family, data):
         if lessons.course.lesson(i).picture not in (None, BLANK):
             seen.append(lessons._picture(lessons.course.lesson(i).picture))
     assert seen and all((layout.sized(picture) == picture).all() for picture in seen)
+
+
+def test_other_processes_make_the_same_lessons_while_the_model_learns(family, data):
+    lessons = lessons_of(family, data, weights(family), length=4)
+    alone, ahead = (
+        list(DataLoader(lessons, batch_size=2, collate_fn=collate, num_workers=processes)) for processes in (0, 2)
+    )
+    for one, other in zip(alone, ahead, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one if name != "media")
+        for mine, theirs in zip(one["media"], other["media"], strict=True):
+            assert mine.ids == theirs.ids and mine.inputs.keys() == theirs.inputs.keys()
+            assert all(torch.equal(mine.inputs[name], theirs.inputs[name]) for name in mine.inputs)
+
+
+def test_on_a_gpu_lessons_are_read_by_other_processes(released, data, tmp_path, monkeypatch):
+    asked = {}
+
+    def stop(**how):
+        asked.update(how["args"].to_dict())
+        raise McGurkError("far enough")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(training, "_device", lambda: "cpu")
+    monkeypatch.setattr(training, "arguments_for", lambda options, **more: TrainingArguments(
+        str(tmp_path), use_cpu=True, **more | {"bf16": False}))  # fmt: skip
+    monkeypatch.setattr(training, "LargeTrainer", stop)
+    with pytest.raises(SystemExit, match="far enough"):
+        tune.main(["aligned", "--model", str(released), "--data", str(data), "--runs", str(tmp_path)])
+    assert asked["dataloader_num_workers"] == training.READERS > 0
+
+
+def test_a_clip_is_shown_as_large_as_it_was_when_the_adapter_was_tuned(family, media_file):
+    """Before, clips were tuned on at 504 x 504 pixels and used at no more than 448 a side."""
+    found = next(one for one in FAMILIES if one.name == family)
+    layout_of, processor, config = found.parts()[0], tiny(family).processor(family), weights(family).config
+    habits = layout_of.recipe(None, None)
+    layout = layout_of(processor, config, found, habits)
+    used = FakeModel()
+    used.fps, used.pixels = habits.fps, (habits.pixels or (0, 0))[1]
+    path = media_file("large.mp4")  # 1280 x 720
+    tuned, shown = layout.sized(read_picture(path, habits.fps)), read_clip(path, sampling_for(used)).frames
+    assert layout.sized(shown).shape[1:] == tuned.shape[1:] and len(shown) == len(tuned)
+    assert layout.media(Stimulus(shown, habits.fps, None)).grid == layout.media(Stimulus(tuned, habits.fps, None)).grid
 
 
 def test_several_cards_without_a_launcher_are_refused(released, data, tmp_path, monkeypatch):
