@@ -97,7 +97,7 @@ def _four_bit() -> bool:
 def _pretrained(name: str, release: Release) -> Entry:
     """A released model, with the aligned LoRA that MCGURK_ADAPTER names."""
     about = f"{release.hub}{', ' + release.note if release.note else ''}; aligned with MCGURK_ADAPTER"
-    memory = release.gigabytes()
+    memory = release.gigabytes(_four_bit())
     needs = f"a GPU with {memory:.0f} GB"
     return Entry(name, about, memory, needs, lambda: _load_pretrained(name), lambda: why_not(name, _four_bit()))
 

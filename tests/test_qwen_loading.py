@@ -88,6 +88,8 @@ def test_four_bits_count_when_it_is_decided_what_can_run(cards, monkeypatch):
     assert "needs" in registry.entry("qwen2.5-omni-7b").obstacle()
     monkeypatch.setenv("MCGURK_FOUR_BIT", "1")
     assert registry.entry("qwen2.5-omni-7b").obstacle() == ""
+    release = RELEASES["qwen2.5-omni-7b"]
+    assert registry._pretrained("listed", release).memory == release.gigabytes(True) < release.gigabytes()
 
 
 def test_a_card_that_others_use_is_said_to_be_occupied(cards):

@@ -277,12 +277,13 @@ def test_the_receipt_says_what_was_sent(model, stimulus):
     assert receipt.model.startswith("tiny-omni at 127.0.0.1:")
 
 
-def test_the_registry_finds_the_server_where_the_environment_says(chat, monkeypatch):
+def test_the_registry_finds_the_server_where_the_environment_says(chat, monkeypatch, caplog):
     monkeypatch.delenv("MCGURK_SERVER", raising=False)
     with pytest.raises(McGurkError, match="MCGURK_SERVER=http"):
         registry.load_model("server")
     monkeypatch.setenv("MCGURK_SERVER", chat.address)
     model = registry.load_model("server")
     assert model.model == "tiny-omni" and not model.can_look_inside
+    assert len(chat.seen) == 2 and "HEARING TEST FAILED" in caplog.text and "HEARING TEST FAILED" in model.notes[0]
     monkeypatch.setenv("MCGURK_SERVER_SYSTEM", "Be brief.")
     assert registry.load_model("server").system == "Be brief."
