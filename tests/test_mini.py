@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch.profiler import ProfilerActivity, profile
 from transformers import DynamicCache, LlamaConfig
 
-from models.interventions import Look
+from models.interventions import Cut, Inhibit, Look
 from models.mini.backend import Mini
 from models.mini.configuration import MiniConfig
 from models.mini.modelling import MiniForConditionalGeneration
@@ -233,6 +233,31 @@ def test_media_that_were_read_before_change_no_answer(mini, stimulus):
     for adapter, answer in after.items():
         assert (answer.text, answer.options) == (alone[adapter].text, alone[adapter].options)
         assert np.array_equal(answer.attention.rows, alone[adapter].attention.rows)
+
+
+@pytest.mark.mini
+def test_only_what_touches_the_media_reads_them_anew(mini, stimulus, monkeypatch):
+    encoded, forwarded, hidden = mini.encode(stimulus), [], mini._hidden
+
+    def watched(cache, **given):
+        forwarded.append(given["inputs_embeds"].shape[1])
+        return hidden(cache, **given)
+
+    mini._prefixes.clear()
+    [_] = mini.answer(encoded, HEAR, ("rain", "dog"), adapters=(BASE,))
+    monkeypatch.setattr(mini, "_hidden", watched)
+    tokens = mini._prompt(encoded, HEAR).tokens
+    asked, words = (len(tokens) - int(tokens.positions(*kinds)[0])
+                    for kinds in ((Kind.QUESTION,), (Kind.INJECTED, Kind.QUESTION)))  # fmt: skip
+    for how, most in (
+        (Look(sound=4.0, rows="last"), asked),
+        (Cut("sound", "last"), asked),
+        (Inhibit(keep=0.5), words),
+        (Look(sound=4.0), len(tokens)),
+    ):
+        forwarded.clear()
+        [_] = mini.answer(encoded, HEAR, ("rain", "dog"), adapters=(BASE,), steering=how)
+        assert max(forwarded) == most
 
 
 @pytest.mark.mini

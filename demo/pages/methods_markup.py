@@ -74,7 +74,8 @@ def methods_html(rows: Sequence[Row]) -> str:
     note = (
         "Each cell: before tuning (pale) and after it, % right (abstaining, where the heading says so), 95 % Wilson "
         "interval. ▲ ▼: other than the same adapter's plain answers, exact McNemar p < 0.05, not corrected for the "
-        "number of methods. The line to reach is the second number of “plain”."
+        "number of methods. The line to reach is the second number of “plain”. Bars: whom the answers followed, the "
+        "picture (blue), the sound (orange) or the text (green); grey where they followed none alone: that share."
     )
     return (
         f'{verdicts_html(methods.verdicts(rows))}<p class="hint">{note}</p><div class="wide"><table class="methods">'
@@ -128,12 +129,23 @@ def _half(row: Row | None) -> str:
         tip += f"; against tuning: {row.beyond_tuned} to {row.behind_tuned}, p = {row.p_tuned:.2g}"
     if row.refused:
         tip += f"; could not be done {row.refused} times, counted as plain"
-    style = f"--at:{100 * share:.1f}%"
+    whom = ", ".join(f"{name} {n}" for name, n in zip(methods.FOLLOWED, row.followed.values(), strict=True) if n)
+    tip += f"; followed: {whom}" if whom else ""
+    style = f"--at:{100 * share:.1f}%{_bar(row)}"
     return (
         f'<span class="half {"before" if row.adapter == BASE else "after"}" style="{style}" '
         f'title="{escape(tip, quote=True)}"><b>{100 * share:.0f}</b><em>{mark}</em>'
         f'<small>{100 * low:.0f}–{100 * high:.0f}</small><i aria-hidden="true"></i></span>'
     )
+
+
+def _bar(row: Row) -> str:
+    """CSS: the bar of a cell as shares that followed picture, sound and text; "" where none followed one alone."""
+    steps, at = [], 0.0
+    for name, colour in ((PICTURE, "see"), ("sound", "hear"), ("text", "read")):
+        if n := row.followed[name]:
+            steps.append(f"var(--{colour}) {at:.1f}% {(at := at + 100 * n / row.n):.1f}%")
+    return f";--whom:linear-gradient(90deg,{','.join([*steps, f'var(--track) {at:.1f}%'])})" if steps else ""
 
 
 def shipped_curves(found: Curves | None, outdated: bool = False) -> str:

@@ -3,6 +3,9 @@
 A factor g adds ln g to the scores of the tokens: a modality that had the share s of a row's weight gets
 g s / (g s + 1 - s). 0 knocks it out, 1 changes nothing. Unlike PAI's e + a |e| (arXiv 2407.21771) it does not lift what
 hardly matters as much as what matters.
+
+In all rows it also changes what the modality's own tokens make of each other, so the media of a clip that was read
+before are read anew; in the last rows alone what was read stays, and so does the answer's cost.
 """
 
 from __future__ import annotations

@@ -165,14 +165,14 @@ class Pretrained(OmniModel):
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {self.name} has {' and '.join(self.adapters)}.")
         fed = self._within_memory(lambda: self.feed(prompt, encoded))
-        reader = PromptReader(self, encoded, prompt, fed, question, system)
         together = self.batched and len(asked) > 1 and not steering  # each plans for itself what is done to it
         for names in [asked] if together else [[name] for name in asked]:
             unless(stop)
             started = time.perf_counter()
+            # a reader of their own: what is measured of a prompt holds for those who were in use
+            reader = PromptReader(self, encoded, prompt, fed, question, system, len(names))
             how = reader, options, attention, steering, max_new_tokens, stop
             with self._lock, self._using(names):
-                reader.rows = len(names)
                 texts, scores, attentions, plan = self._within_memory(lambda how=how: self._run(*how))
                 done = {} if plan is None else described(steering, plan)
             seconds = time.perf_counter() - started

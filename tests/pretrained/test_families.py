@@ -164,6 +164,15 @@ def test_a_mixed_batch_answers_as_one_after_the_other(tuned):
     assert tuned.logit_difference > 0
 
 
+@pytest.mark.parametrize("id", ("heads", "inhibit", "saliency"))
+def test_what_is_measured_for_an_intervention_is_measured_of_each_adapter(tuned, id):
+    stimulus, how = tiny_omni.stimulus(), INTERVENTIONS[id].usual(SOUND, tuned.layers)
+    tuned.batched = False
+    both, alone = (tuned.ask(stimulus, QUESTION, OPTIONS, max_new_tokens=2, steering=how, adapters=adapters)[ALIGNED]
+                   for adapters in ((BASE, ALIGNED), (ALIGNED,)))  # fmt: skip
+    assert both.options == alone.options and both.text == alone.text
+
+
 def test_maps_are_drawn_and_every_token_has_its_place(model):
     stimulus = tiny_omni.stimulus(frames=6, seconds=2.3)
     answer = model.ask(stimulus, QUESTION, max_new_tokens=2)[BASE]

@@ -23,6 +23,8 @@ from models.omni import ALIGNED, BASE, McGurkError
 PLAIN = "plain"
 ASKED_MISSING, OTHER_MISSING, ALL = "asked modality missing", "other modality missing", "all questions"
 GROUPS = ("aligned", "swap", "caption", "long", ASKED_MISSING, OTHER_MISSING)
+PARTED = ("swap", "caption")  # conditions whose modalities disagree
+FOLLOWED = (PICTURE, SOUND, TEXT, "abstains")  # as Row.followed tells them
 ABSTAINS = {ASKED_MISSING: "abstains", OTHER_MISSING: "abstains wrongly"}
 SIGNIFICANT = 0.05
 FILE = "interventions.csv"
@@ -55,6 +57,12 @@ class Row:
     def count(self) -> int:
         """What is counted: right answers, or, where only the other modality is missing, wrong abstentions."""
         return self.abstained if self.condition == OTHER_MISSING else self.right
+
+    @property
+    def followed(self) -> dict[str, int]:
+        """How many answers followed which modality alone, or none of them by abstaining."""
+        return {PICTURE: self.followed_picture, SOUND: self.followed_sound, TEXT: self.followed_text,
+                ABSTAINED: self.abstained}  # fmt: skip
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -183,7 +191,23 @@ def markdown(rows: Sequence[Row]) -> str:
         lines.append(f"| {method} | {adapter} | {cells} | {took(list(here.values()))} |")
     lines += ["", "% right, 95 % interval; bold: p < 0.05 against the same adapter's plain answers (McNemar).", ""]
     lines += [f"- {title_of(v.condition)}: {said(v, v.best.method)}" for v in verdicts(rows)]
-    return "\n".join(lines)
+    return "\n".join(lines + _whom(rows))
+
+
+def _whom(rows: Sequence[Row]) -> list[str]:
+    """A table of whom the answers followed where the modalities disagree; [] where they never do."""
+    conditions = [name for name in PARTED if any(row.condition == name for row in rows)]
+    if not conditions:
+        return []
+    titles = [f"{title_of(name)}: {' / '.join(FOLLOWED)}" for name in conditions]
+    lines = ["", "Whom the answers followed, %:", "", "| method | adapter | " + " | ".join(titles) + " |"]
+    lines.append("|---|---|" + "---:|" * len(titles))
+    known = {(row.method, row.adapter, row.condition): row for row in rows}
+    for method, adapter in dict.fromkeys((row.method, row.adapter) for row in rows):
+        here = [known.get((method, adapter, name)) for name in conditions]
+        cells = [" / ".join(f"{100 * n / row.n:.0f}" for n in row.followed.values()) if row else "" for row in here]
+        lines.append(f"| {method} | {adapter} | {' | '.join(cells)} |")
+    return lines
 
 
 def took(rows: Sequence[Row]) -> str:

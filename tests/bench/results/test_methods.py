@@ -97,6 +97,21 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
             read_table(tmp_path / name)
 
 
+def test_it_is_told_whom_the_answers_followed():
+    rows = table(run((3, True, False, False), (6, False, True, True)))
+    plain = next(row for row in rows if (row.method, row.adapter) == (PLAIN, BASE))
+    assert plain.followed == {"picture": 6, "sound": 3, "text": 0, "abstained": 0}
+    told, page = methods.markdown(rows), methods_html(rows)
+    assert "sound swapped: picture / sound / text / abstains |" in told and "| plain | base | 67 / 33 / 0 / 0 |" in told
+    assert "; followed: picture 6, sound 3" in page
+    assert "--whom:linear-gradient(90deg,var(--see) 0.0% 66.7%,var(--hear) 66.7% 100.0%,var(--track) 100.0%)" in page
+    agreeing = [sample(0, "aligned", plain=(True, True), look=(True, True))]
+    for answers in agreeing[0]["answers"].values():
+        for answer in answers.values():
+            answer["followed"] = "both"
+    assert "Whom" not in methods.markdown(table(agreeing)) and "--whom" not in methods_html(table(agreeing))
+
+
 def test_only_answers_that_were_timed_count_for_the_seconds(tmp_path):
     samples = run((4, True, True, False))
     for number, sample in enumerate(samples):  # three of four plain answers were taken beside other work

@@ -50,6 +50,7 @@ def test_an_exit_costs_nothing_from_the_layer_on_where_the_loss_stays_within_thr
     assert layerwise.last_that_matters(curve(3, 1.031, 1.029, 1.0))[key] == 1
     assert layerwise.last_that_matters(curve(1.0, 3, 1.0, 1.0))[key] == 1  # a lucky early layer is no exit
     assert layerwise.last_that_matters(curve(3, 2, 1.5))[key] is None
+    assert layerwise.change(0.2, 0.8) == pytest.approx(-75)
     assert layerwise.interval([0.5]) == pytest.approx((0.5, math.nan, math.nan), nan_ok=True)
     assert layerwise.interval([0.0, 1.0])[2] == pytest.approx(0.5 + measures.Z_95 * 0.5)
 
