@@ -9,6 +9,7 @@ from PIL import Image
 
 from demo.cli import main
 from demo.clips import gallery
+from models.pretrained.families import RELEASES
 from tests.perceiving import PITCH, PerceivingModel
 
 
@@ -140,7 +141,10 @@ def test_compose_writes_the_file_and_prints_its_path(capsys, media_file, tmp_pat
 def test_models_are_listed_with_what_they_need(capsys):
     code, out, _ = told(capsys, "models")
     assert code == 0
-    assert "mini" in out and "fake" in out and "GB" in out
+    assert "mini" in out and "fake" in out
+    listed = {line.split()[0]: line for line in out.splitlines()}
+    for name, release in RELEASES.items():  # Gemma beside Qwen
+        assert f" {release.gigabytes()} GB " in listed[name] and release.hub in listed[name]
 
 
 def test_conditions_are_listed(capsys):

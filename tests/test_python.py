@@ -39,7 +39,7 @@ def test_the_notebook_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(registry, "load_model", lambda name: {"mini": FakeModel}[name]())
     check_shown(run_shown(tmp_path, monkeypatch), tmp_path)
     assert len(capsys.readouterr().out.splitlines()) == 2
-    assert len([line for line in shown().splitlines() if line.strip()]) <= 14
+    assert len([line for line in shown().splitlines() if line.strip()]) <= 11
 
 
 @pytest.mark.mini

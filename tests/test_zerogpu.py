@@ -9,6 +9,7 @@ from math import ceil
 import numpy as np
 import pytest
 
+from demo.clips import USUAL, sampling_for
 from models import registry, zerogpu
 from models.fake import FakeModel
 from models.omni import McGurkError, Stimulus
@@ -227,7 +228,10 @@ def test_a_large_model_and_its_adapter_are_loaded_and_handed_over(tmp_path):
 
 def test_stopping_is_seen_between_what_arrives(monkeypatch):
     monkeypatch.setattr(zerogpu, "gpu", lambda duration: lambda function: function)
-    borrower, calls = zerogpu.Borrower(FakeModel()), []
+    model, calls = FakeModel(), []
+    model.fps, model.pixels = 8.0, 504**2
+    borrower = zerogpu.Borrower(model)
+    assert sampling_for(borrower) == sampling_for(model) != USUAL  # frames are read before there is a loan
     stimulus = Stimulus(None, 1.0, np.zeros(16_000, np.float32), heard="rain")
     arrived = []
     with pytest.raises(McGurkError):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from demo import inside
 from demo.bench.runs.running import Config, run
@@ -55,3 +56,19 @@ def test_the_bench_asks_both(tuned, stand_ins, tmp_path):
     config = Config(str(stand_ins), str(tmp_path / "run"), "fake", ("aligned", "swap", "caption"), 2, 0)
     *_, last = run(config, tuned)
     assert last.done == last.total > 0 and not last.skipped and last.tables.rows
+
+
+def test_a_clip_that_needs_too_much_memory_is_left_out_and_the_rest_is_asked(tuned, stand_ins, tmp_path, monkeypatch):
+    encode, calls = tuned.decoder.encode, []
+
+    def once_full(media):
+        calls.append(media)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return encode(media)
+
+    tuned._shelf.clear()
+    monkeypatch.setattr(tuned.decoder, "encode", once_full)
+    *_, last = run(Config(str(stand_ins), str(tmp_path / "run"), "fake", ("aligned",), 4, 0), tuned)
+    assert last.done == last.total and last.tables.rows and len(calls) > 1
+    assert ["not enough memory left" in reason for _, reason in last.skipped] == [True]

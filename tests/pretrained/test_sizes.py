@@ -10,6 +10,7 @@ from torch import nn
 from transformers import Gemma4Config, Gemma4UnifiedConfig, Qwen2_5OmniThinkerConfig, Qwen3OmniMoeThinkerConfig
 from transformers.quantizers.quantizers_utils import should_convert_module
 
+from models.adapters import LAYERS
 from models.pretrained import loading
 from models.pretrained.families import RELEASES, family_of
 from models.qwen_omni.family import clip_tokens
@@ -69,10 +70,11 @@ def test_a_release_is_as_large_as_its_configuration_makes_it(name):
     decoder = family.parts()[1](model)
     attention = [block.self_attn for block in model.model.language_model.layers]
     keys = [one.k_proj.out_features for one in attention if getattr(one, "k_proj", None) is not None]
-    shrunk = [module for place, module in model.named_modules()
-              if type(module) is nn.Linear and should_convert_module(place, list(loading.UNTOUCHED))]  # fmt: skip
-    billions = [sum(weight.numel() for weight in weights) / 1e9
-                for weights in (model.parameters(), (p for module in shrunk for p in module.parameters()))]  # fmt: skip
+    shrunk = {place: module for place, module in model.named_modules()
+              if type(module) is nn.Linear and should_convert_module(place, list(loading.UNTOUCHED))}  # fmt: skip
+    assert shrunk and all(place.startswith(LAYERS) for place in shrunk)
+    parts = [model.parameters(), (weight for module in shrunk.values() for weight in module.parameters())]
+    billions = [sum(weight.numel() for weight in weights) / 1e9 for weights in parts]
     assert release.parameters == pytest.approx(billions[0], rel=0.01)
     assert release.experts == loading.has_experts(config)
     assert release.experts or release.linear == pytest.approx(billions[1], abs=0.06)

@@ -13,11 +13,11 @@ from tests import tiny_gemma, tiny_omni
 CLIP = visit.Shown(2, 2.0, 112, 84)
 
 
-@pytest.fixture(scope="module", params=("Qwen2.5-Omni", "Qwen3-Omni", "Gemma 4"))
+@pytest.fixture(scope="module", params=("Qwen2.5-Omni", "Qwen3-Omni", "Gemma 4", "Gemma 4 without encoders"))
 def folder(request, tmp_path_factory):
     """config.json and the processor's files of a release, and no weights."""
     name, made = request.param, tmp_path_factory.mktemp("release")
-    tiny = tiny_gemma if name == "Gemma 4" else tiny_omni
+    tiny = tiny_gemma if name.startswith("Gemma") else tiny_omni
     processor, config = tiny.processor(name), tiny.config(name)
     config.architectures = [tiny_omni.family(name).model]
     config.save_pretrained(made)
