@@ -112,6 +112,24 @@ def test_channels_that_do_not_cancel_are_mixed(tmp_path):
     assert spectrum[800] == pytest.approx(spectrum[1800], rel=0.05) and not any("cancel" in n for n in clip.notices)
 
 
+@pytest.mark.parametrize(("layout", "channels", "played"), [("7.1", 8, 8), ("hexadecagonal", 16, 2)])
+def test_sound_of_many_channels(tmp_path, layout, channels, played):
+    tones = "|".join(f"0.1*sin(2*PI*{100 * (n + 3)}*t)" for n in range(channels))
+    clip = read_clip(made(f"-f lavfi -i aevalsrc={tones}:c={layout}:d=2:s=48000 -c:a pcm_s16le", tmp_path / "room.wav"))
+    spectrum = np.abs(np.fft.rfft(clip.waveform))
+    assert spectrum[2 * 300] > 50 and spectrum[2 * 500] > 50, "left and centre are heard"
+    film = compose(clip, Conflict(), out=tmp_path / "film.mp4")
+    assert media.probe(film).channels == played
+
+
+def test_a_copy_that_was_broken_off_is_called_that(tmp_path, media_file):
+    data, path = media_file("plain.mp4").read_bytes(), tmp_path / "half.mp4"
+    for share in range(1, 10):
+        path.write_bytes(data[: len(data) * share // 10])  # the list of what is in it comes last
+        with pytest.raises(McGurkError, match=r"'half[.]mp4' is damaged or was not copied to its end"):
+            read_clip(path)
+
+
 def test_a_sound_of_its_own_is_played_in_its_channels_and_rate(tmp_path):
     source = "-f lavfi -i aevalsrc=0.3*sin(2*PI*11000*t)|0.3*sin(2*PI*500*t):d=2:s=48000 -c:a flac"
     clip = read_clip(made(source, tmp_path / "bright.flac"))

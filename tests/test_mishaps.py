@@ -8,6 +8,7 @@ import pytest
 
 from demo.bench.runs.visiting import Front, Visitor
 from demo.pages import answers, mishaps, site
+from demo.pages.lab import OLD_FILM
 from models.omni import BASE, McGurkError
 from tests.perceiving import PerceivingModel, moved
 from tests.serving import served
@@ -122,6 +123,14 @@ def test_a_question(visitor, monkeypatch, what, answered):
     assert [name for name in ("base", "aligned") if reply.answer(name).strip("\xa0")] == list(answered)
     again = visitor.touch("go", values=asked)
     assert (again.answer("base"), again.answer("aligned")) == ("dog", "cello")
+
+
+def test_a_question_that_is_refused_leaves_the_old_film_and_says_so(visitor):
+    visitor.touch("go", values={**SWAP, "ask": "hear"})
+    visitor.sent.clear()
+    reply = visitor.touch("go", values={**SWAP, "ask": "hear", "text": "onscreen", "caption": "a horse \ue123"})
+    assert "On-screen text can't show" in reply.text("status") and reply.text("status").endswith(OLD_FILM)
+    assert "player" not in reply.shown and len(visitor.toasts) == 1
 
 
 def test_the_second_answer(visitor, monkeypatch):

@@ -22,6 +22,9 @@ ASIDE = ("attached_pic", "timed_thumbnails")
 SECOND_CHOICE = ("comment", "visual_impaired", "hearing_impaired", "karaoke", "lyrics")
 UNREADABLE = (av.FFmpegError, OSError, ValueError)  # OSError: a damaged file asks for a place before its start
 NO_MEDIA = "{name} is not a media file that can be read: choose a video, sound or picture file."
+BROKEN_OFF = (
+    "{name} is damaged or was not copied to its end: copy it again, or choose another file."  # MP4's list is last
+)
 
 
 @dataclass
@@ -73,7 +76,8 @@ def opened(file: BinaryIO) -> av.container.InputContainer:
     try:
         return av.open(file, "r", options=options, metadata_errors="ignore", buffer_size=1 << 17)
     except UNREADABLE as error:
-        raise McGurkError(NO_MEDIA) from error
+        file.seek(4)
+        raise McGurkError(BROKEN_OFF if file.read(4) == b"ftyp" else NO_MEDIA) from error
 
 
 def survey(file: BinaryIO) -> Tracks:

@@ -42,7 +42,7 @@ class Timeline:
         if self._resampler is None or form != self._form or abs(time - self._expected) > SLACK:
             self.gaps += self._resampler is not None
             self._flush()
-            self._resampler = av.AudioResampler(format="fltp", layout=self.layout, rate=self.rate)
+            self._resampler = av.AudioResampler(format="flt", layout=self.layout, rate=self.rate)
             self._form, self._at, self._expected = form, time * self.rate, time
         self._expected += frame.samples / frame.sample_rate
         frame.pts = None
@@ -70,7 +70,8 @@ class Timeline:
 
     def _keep(self, frames: list[av.AudioFrame]) -> None:
         for frame in frames:
-            samples = frame.to_ndarray()
+            # interleaved: of eight channels and more in planes of their own PyAV 18.1 reads one too many, and crashes
+            samples = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
             self.names = tuple(channel.name for channel in frame.layout.channels)
             if self._at < self.limit:
                 self.pieces.append((round(self._at), samples))

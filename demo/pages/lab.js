@@ -156,7 +156,7 @@ window.mcgurk = (() => {
   /* What is on its way, or being cut, is said until it is done or was refused. */
   let refusals = 0;
   function say(text) {
-    const line = document.querySelector("#arriving p");
+    const line = document.querySelector("#arriving p, #phone-said p");
     if (line) line.textContent = text;
   }
   const toasts = () => [...document.querySelectorAll(".toast-body")].reduce((sum, one) => sum + one.textContent.length, 0);
@@ -168,8 +168,20 @@ window.mcgurk = (() => {
       if (!document.querySelector("#arriving p")?.textContent) clearInterval(waiting);
     }, 300);
   }
+  /* What is too large is said before it travels, as the server would say it. */
+  function tooLarge(files) {
+    const most = window.gradio_config?.max_file_size ?? Infinity, inMegabytes = (bytes) => Math.ceil(bytes / 1e6);
+    const one = [...files].find((file) => file.size > most);
+    return one && `The file ${one.name} has ${inMegabytes(one.size)} MB, the limit is ${inMegabytes(most)} MB: shorten it first.`;
+  }
   document.addEventListener("change", (e) => {
-    if (e.target.matches?.("#shelf input[type=file]") && e.target.files.length) arriving(e.target.files);
+    if (!e.target.matches?.("#shelf input[type=file], #phone-upload input[type=file]") || !e.target.files.length) return;
+    const refusal = tooLarge(e.target.files);
+    if (refusal) {
+      e.stopImmediatePropagation();
+      e.target.value = "";
+      say(refusal);
+    } else arriving(e.target.files);
   }, true);
 
   /* Pasted and dropped files go the way of uploaded ones. */

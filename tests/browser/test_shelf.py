@@ -115,7 +115,18 @@ def test_a_picture_is_not_offered_to_be_heard(visit, media_file):
     assert page.locator("#shelf-hear").is_enabled()
 
 
-def test_what_is_on_its_way_is_said_until_it_is_there_or_refused(visit, unlabelled, tmp_path):
+def test_what_is_too_large_is_said_before_it_travels(visit, unlabelled):
+    page = visit()
+    page.click("#own-clip")
+    page.evaluate("window.gradio_config.max_file_size = 1000")
+    page.locator("#shelf input[type=file]").first.set_input_files(unlabelled)
+    said = page.locator("#arriving p").inner_text()
+    assert said.startswith(f"The file {unlabelled.name} has ") and "MB: shorten it first." in said
+    page.wait_for_timeout(2000)
+    assert not page.locator("#mine label").count() and page.locator("#arriving p").inner_text() == said
+
+
+def test_what_is_on_its_way_is_said_until_it_is_there_or_refused(visit, unlabelled, tmp_path, monkeypatch):
     page = visit()
     page.click("#own-clip")
     assert not page.locator("#shelf-remove").is_visible()  # there is nothing to remove, or to be asked about
@@ -123,11 +134,21 @@ def test_what_is_on_its_way_is_said_until_it_is_there_or_refused(visit, unlabell
     line = page.locator("#arriving p")
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no film " * 500)
-    for file, outcome in ((broken, TOAST), (unlabelled, "#mine label.selected")):
+
+    def out_of_memory(*_):
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr("demo.visitors.shelf._described", out_of_memory)
+    no_room = ".toast-body:has-text('no room left')"
+    again = shutil.copyfile(unlabelled, tmp_path / "again.mp4")  # a browser tells only of a change
+    outcomes = (broken, TOAST), (unlabelled, no_room), (again, "#mine label.selected")
+    for file, outcome in outcomes:
         page.locator("#shelf input[type=file]").first.set_input_files(file)
         assert line.inner_text() == f"Bringing {file.name} …"
         page.wait_for_selector(outcome)
         page.wait_for_function("() => document.querySelector('#arriving p').textContent == ''")
+        page.wait_for_timeout(1000)  # a toast comes before the end of the event that it is about
     assert page.locator("#mine label").count() == 1
     assert page.locator("#shelf-remove").is_visible()
 
