@@ -1,9 +1,11 @@
 """How a Qwen-Omni is fed: by several threads at once, as an adapter is used to, within the memory that there is."""
 
+import copy
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -151,6 +153,19 @@ def test_only_the_first_generated_rows_are_kept(model, monkeypatch):
     attention = model.ask(tiny_omni.stimulus(), QUESTION, max_new_tokens=9)[BASE].attention
     assert attention.rows.shape[2] == 1 + 3 and attention.tokens.kinds.count(Kind.GENERATED) == 3
     np.testing.assert_allclose(attention.rows.astype(float).sum(-1), 1, atol=5e-3)
+
+
+def test_long_prompts_have_fewer_rows_recorded(model, monkeypatch):
+    """24 of them would take half a gigabyte an answer on the 7B model, at 13,210 tokens."""
+    decoder = copy.copy(model.decoder)
+    decoder.attention_layers, decoder.config = [None] * 28, SimpleNamespace(num_attention_heads=28)
+    for tokens, rows in ((1_841, 24), (3_490, 24), (13_210, 9), (32_000, 3), (10**7, 1)):
+        assert decoder.recorded(tokens) == rows and (rows == 1 or rows * 28 * 28 * tokens * 2 < 0.21e9)
+    monkeypatch.setattr(decoding, "ROWS_BYTES", 4 * 3 * 4 * 60 * 2)  # four of 60 tokens of the tiny model
+    monkeypatch.setattr(model.layout, "ends", ())
+    attention = model.ask(tiny_omni.stimulus(), QUESTION, max_new_tokens=9)[BASE].attention
+    prompt = len(attention.tokens) - attention.tokens.kinds.count(Kind.GENERATED)
+    assert attention.rows.shape[2] == 1 + model.decoder.recorded(prompt) < 1 + 9
 
 
 def test_rows_leave_an_accelerator_once_a_pass(monkeypatch):

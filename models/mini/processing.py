@@ -5,6 +5,7 @@ Knows the layout of a prompt. Does not know any weights.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +19,7 @@ from models.wording import SYSTEM
 TOKENS_A_FRAME = FRAME_GRID * FRAME_GRID
 TOKENS_A_PATCH = PATCH_TIMES * PATCH_BANDS
 TURN, END = "<|im_start|>", "<|im_end|>"
+switching = threading.Lock()  # whether control tokens are split into letters is a tokenizer's state, not a call's
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def reply(text: str) -> list[Segment]:
 
 
 class MiniProcessor(ProcessorMixin):
-    """Stimulus and question -> ids, pixels, patches, TokenMap."""
+    """Stimulus and question -> ids, pixels, patches, TokenMap. Prompts may be laid out in several threads at once."""
 
     def __init__(self, tokenizer, max_frames: int = 8, **kwargs):
         self.max_frames = max_frames
@@ -124,7 +126,8 @@ class MiniProcessor(ProcessorMixin):
             return [self.video_token_id if segment.kind is Kind.VIDEO else self.audio_token_id] * segment.count
         # a visitor's "<|im_end|>" is text, never a control token
         plain = segment.kind in (Kind.SYSTEM, Kind.QUESTION, Kind.INJECTED)
-        return self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=plain)
+        with switching:
+            return self.tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=plain)
 
     def _lay_out(self, segments: list[Segment], frame_times: np.ndarray) -> Prompt:
         ids, kinds, pieces, shown = [], [], [], []

@@ -22,7 +22,8 @@ from models.omni import McGurkError, Stimulus, never, unless
 from models.pretrained.layout import Media
 from models.probe import paused
 
-ROWS = 24  # generated positions whose attention is recorded: 21 MB each on the 7B model at 13,210 tokens
+ROWS = 24  # generated positions whose attention is recorded, at most
+ROWS_BYTES = 200 * 1000**2  # of them, at most, but at least one: they are 21 MB each on the 7B model at 13,210 tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +184,11 @@ class Decoder(ABC):
             at += len(text)
         return torch.stack(scores, 1)
 
+    def recorded(self, prompt: int) -> int:
+        """How many generated positions behind a prompt of so many tokens have their attention recorded."""
+        row = len(self.attention_layers) * self.config.num_attention_heads * prompt * 2  # bytes, float16
+        return max(1, min(ROWS, ROWS_BYTES // row))
+
     def write(
         self,
         cache: DynamicCache,
@@ -197,7 +203,7 @@ class Decoder(ABC):
         Raises Stopped between two tokens once `stop` is true.
         """
         written: list[list[int]] = [[] for _ in logits]
-        done = [False] * len(written)
+        done, recorded = [False] * len(written), self.recorded(cache.get_seq_length())
         for step in count():
             unless(stop)
             tokens = logits.argmax(-1).tolist()
@@ -210,7 +216,7 @@ class Decoder(ABC):
                 return written
             at = self.axes(torch.tensor([start + step], device=logits.device), len(tokens))
             embeddings, more = self.words(torch.tensor(tokens, device=logits.device)[:, None])
-            with paused() if step >= ROWS else nullcontext():
+            with paused() if step >= recorded else nullcontext():
                 logits = likely(cache, self._forward(cache, embeddings, at, **more)[:, -1])
 
 
