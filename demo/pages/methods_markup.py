@@ -152,7 +152,7 @@ def shipped_curves(found: Curves | None, outdated: bool = False) -> str:
     """The shipped curves and heads, or how to make them."""
     if found is None:
         return NO_CURVES
-    about = measured_on(found.about, f"{found.clips} clips a question, sound swapped", outdated)
+    about = measured_on(found.about, f"{found.clips}, sound swapped", outdated)
     return about + curves_html(found.points, found.grids)
 
 
@@ -198,7 +198,8 @@ def _captions(points: Sequence[Point]) -> str:
                     series[f"{place}, {ADAPTERS[adapter]}"] = svg.Curve(*line, colour, adapter == BASE)
         if series:
             caption = f"attention on one caption, {asked}"
-            figures.append(_figure(caption, svg.curves(series, caption)))
+            most = max(value for curve in series.values() for value in (*curve.mean, *curve.high) if value == value)
+            figures.append(_figure(caption, svg.curves(series, caption, highest=svg.above(most))))
     if not figures:
         return ""
     about = (

@@ -22,7 +22,7 @@ from models.interventions import (
     Saliency,
     Sinks,
 )
-from models.interventions.intervention import BLANK, LAST_ROWS, MODALITIES
+from models.interventions.intervention import BLANK, LAST_ROWS, LEARNED, MODALITIES
 
 NOTHING = "Nothing is changed yet: move a control."
 UNPICKED = "Nothing is picked yet: press “Cut what I click” in Frames, Sound or Words."
@@ -33,6 +33,7 @@ WHO = {
     "sound": "The sound's tokens",
     "picture": "The picture's tokens",
 }
+STANDS_IN = {BLANK: ", which is black or silent there", LEARNED: ", for which a learned nothing stands there"}
 SHARED_OUT = {"uniform": "made even", "reversed": "turned round", "shuffled": "shuffled"}
 
 
@@ -80,8 +81,7 @@ def _told(it: Intervention, region: str) -> str:
         case Guidance():
             pushed = [f"{getattr(it, name):g} times away from the answer without the {name}"
                       for name in MODALITIES if getattr(it, name)]  # fmt: skip
-            blank = ", which is black or silent there" if it.stand_in == BLANK else ""
-            return f"The answer is pushed {' and '.join(pushed)}{blank}."
+            return f"The answer is pushed {' and '.join(pushed)}{STANDS_IN.get(it.stand_in, '')}."
         case Composite():
             closed = "picture and sound" if it.lines == "all of them" else it.lines
             return f"Tokens of picture and sound don't look at each other any more (closed: {closed})."

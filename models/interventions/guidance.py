@@ -2,9 +2,9 @@
 
 z + s_v (z - z_without picture) + s_a (z - z_without sound), written only where the answer's own reading finds a token
 at least `plausible` times as probable as its likeliest (LACING's soft-image guidance, arXiv 2411.14279, is s_v = 0.5
-with a trained nothing; VCD, arXiv 2311.16922, s_v = 1 with a disturbed picture; PAI, arXiv 2407.21771, gamma = 1 + s_v
-with the picture removed: log-softmax or logits make no difference). Each reading without has a cache of its own.
-Options are scored by the pushed logits without the cut-off, which belongs to writing.
+with a learned nothing, which `mini` has; VCD, arXiv 2311.16922, s_v = 1 with a disturbed picture; PAI, arXiv
+2407.21771, gamma = 1 + s_v with the picture removed: log-softmax or logits make no difference). Each reading without
+has a cache of its own. Options are scored by the pushed logits without the cut-off, which belongs to writing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from models.interventions.intervention import (
     BLANK,
     LAST_ROWS,
+    LEARNED,
     MODALITIES,
     REMOVED,
     Intervention,
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
     from models.interventions.reading import Plan, Reader
 
 PLAUSIBLE = 0.1
+NOTES = {
+    BLANK: ("What is blank keeps its tokens: black frames, silence.",),
+    LEARNED: ("As many learned tokens stand in its place.",),
+}
 
 
 @dataclass(frozen=True)
 class Guidance(Intervention):
-    """picture, sound, text: strengths. stand_in: "removed", or "blank": black frames, silence."""
+    """picture, sound, text: strengths. stand_in: "removed", "blank": black frames, silence, or "learned"."""
 
     id: ClassVar[str] = "guidance"
     title: ClassVar[str] = "Away from what it would say without"
@@ -39,6 +44,7 @@ class Guidance(Intervention):
     fails: ClassVar[str] = "Gains over greedy answers were not reproduced by others: compare with the plain answer."
     presets: ClassVar[dict] = {
         "LACING, picture": {"picture": 0.5},
+        "LACING, learned nothing": {"picture": 0.5, "stand_in": LEARNED},
         "VCD, picture": {"picture": 1.0, "stand_in": BLANK},
         "PAI, picture": {"picture": 0.1, "plausible": 0.1},
     }
@@ -46,7 +52,7 @@ class Guidance(Intervention):
     picture: float = number("away from no picture ×", 0.0, 0.0, 4.0, neutral=0.0)
     sound: float = number("away from no sound ×", 0.0, 0.0, 4.0, neutral=0.0)
     text: float = number("away from no text ×", 0.0, 0.0, 4.0, neutral=0.0)
-    stand_in: str = choice("no means", (REMOVED, BLANK))
+    stand_in: str = choice("no means", (REMOVED, BLANK, LEARNED))
     plausible: float = number("least plausible share", PLAUSIBLE, 0.0, 1.0, 0.05)
 
     def __bool__(self) -> bool:
@@ -61,6 +67,6 @@ class Guidance(Intervention):
 
         strengths = {name: strength for name in MODALITIES if (strength := getattr(self, name))}
         contrasts = [(reader.less({name}, self.stand_in), None, strength) for name, strength in strengths.items()]
-        notes = () if self.stand_in == REMOVED else ("What is blank keeps its tokens: black frames, silence.",)
+        notes = NOTES.get(self.stand_in, ())
         return Plan(contrasts=tuple(contrasts), plausible=self.plausible, layers=tuple(range(reader.layers)),
                     rows=LAST_ROWS, notes=notes)  # fmt: skip

@@ -21,7 +21,8 @@ KNOCKED_OUT = -1e4  # added to a score: its weight is 0 in every dtype in use, a
 PICTURE, SOUND, TEXT, QUESTION, LAST = "picture", "sound", "text", "question", "last"
 KIND_OF = {PICTURE: Kind.VIDEO, SOUND: Kind.AUDIO, TEXT: Kind.INJECTED, QUESTION: Kind.QUESTION}
 MODALITIES = (PICTURE, SOUND, TEXT)
-REMOVED, BLANK = "removed", "blank"  # what stands in for a modality that a second pass goes without
+# what stands in for a modality that a second pass goes without
+REMOVED, BLANK, LEARNED = "removed", "blank", "learned"
 ALL, LAST_ROWS = "all", "last"  # rows touched: prefill and answer, or from the prompt's last position on
 
 

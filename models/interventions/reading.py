@@ -57,7 +57,8 @@ class Reader(ABC):
 
     @abstractmethod
     def less(self, without: Collection[str], stand_in: str = REMOVED) -> Reader:
-        """The same question about less: modalities REMOVED (no tokens of theirs), or BLANK (black frames, silence)."""
+        """The same question about less: modalities REMOVED (no tokens of theirs), BLANK (black frames, silence), or
+        LEARNED (as many tokens that a model has learnt to take for nothing)."""
 
     @abstractmethod
     def read(self, asks: Asks | None = None, split: int | None = None, touch: Callable | None = None):

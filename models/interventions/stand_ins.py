@@ -1,6 +1,6 @@
 """A stimulus without some of its modalities: their tokens gone, or nothing in their place.
 
-Knows stimuli. Does not know models.
+Knows stimuli. Does not know models, nor what one has learnt to take for nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.interventions.intervention import BLANK, PICTURE, SOUND, TEXT
+from models.interventions.intervention import BLANK, LEARNED, PICTURE, SOUND, TEXT
 from models.omni import McGurkError, Stimulus
+
+UNLEARNED = "This model has not learnt what nothing looks or sounds like: let it be removed, or blank."
 
 
 def lessened(stimulus: Stimulus, without: Collection[str], stand_in: str) -> Stimulus:
@@ -19,6 +21,8 @@ def lessened(stimulus: Stimulus, without: Collection[str], stand_in: str) -> Sti
 
     Raises McGurkError if a modality that is to go is not there, or if nothing can stand in for it.
     """
+    if stand_in == LEARNED:
+        raise McGurkError(UNLEARNED)
     there = {
         PICTURE: stimulus.frames is not None and len(stimulus.frames) > 0,
         SOUND: stimulus.waveform is not None and len(stimulus.waveform) > 0,

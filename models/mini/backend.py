@@ -23,7 +23,7 @@ from models.interventions import Intervention
 from models.interventions.streams import Streams, begin, described, likely
 from models.interventions.sweeping import swept
 from models.lens import Said
-from models.mini import checkpoint
+from models.mini import checkpoint, nothing
 from models.mini.encoders import FRAME_SIZE
 from models.mini.lens import read_out
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES
@@ -76,6 +76,7 @@ class Mini(OmniModel):
         self.processor = checkpoint.load_processor()
         self.text_layers = [layer.self_attn for layer in self.inner.language_model.model.layers]
         self.layers, self.heads = len(self.text_layers), self.inner.config.text_config.num_attention_heads
+        self.nothings = nothing.load(folder)
         self.checksums = {name: checkpoint.checksum(name, folder) for name in self.adapters}
         self._lock = threading.RLock()  # an intervention may have to encode what stands in for a modality
         self._pictures: OrderedDict = OrderedDict()

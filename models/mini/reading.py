@@ -13,9 +13,10 @@ import numpy as np
 from torch import Tensor
 
 from models.asks import Asks
-from models.interventions.intervention import REMOVED
+from models.interventions.intervention import LEARNED, REMOVED
 from models.interventions.reading import Reader
 from models.interventions.stand_ins import lessened
+from models.mini import nothing
 from models.mini.processing import Prompt
 from models.omni import Stimulus, never
 from models.probe import paused, steering
@@ -59,7 +60,10 @@ class MiniReader(Reader):
         self.attention, self.blocks = mini.text_layers, list(mini.inner.language_model.model.layers)
 
     def less(self, without: Collection[str], stand_in: str = REMOVED) -> MiniReader:
-        encoded = self.mini.encode(lessened(self.encoded.stimulus, without, stand_in))
+        if stand_in == LEARNED:
+            encoded = nothing.in_place(self.encoded, without, self.mini.nothings)
+        else:
+            encoded = self.mini.encode(lessened(self.encoded.stimulus, without, stand_in))
         prompt = self.mini._prompt(encoded, self.question, self.system)
         return MiniReader(self.mini, self.adapter, encoded, prompt, self.question, self.system, self.stop)
 

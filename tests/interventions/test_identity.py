@@ -122,6 +122,19 @@ def test_it_changes_the_answer_and_the_receipt_says_how(model, how):
 
 @pytest.mark.parametrize("how", [it for it in TRIED if it.id not in ALONE], ids=lambda it: f"{it.id}: {it.says()}")
 def test_reading_with_a_cache_and_without_agree(model, how):
+    agree_with_a_cache_and_without(model, how)
+
+
+def test_a_learned_nothing_stands_in_where_one_was_learnt(model):
+    how = Guidance(picture=1.0, sound=0.5, stand_in="learned")
+    if isinstance(model, Mini):
+        agree_with_a_cache_and_without(model, how)
+        return
+    with pytest.raises(McGurkError, match="has not learnt what nothing looks or sounds like: let it be removed"):
+        ask(model, how)
+
+
+def agree_with_a_cache_and_without(model, how):
     written = [3, 41, 7]
     with opened(model, stimulus(), BASE) as reader:
         streams, logits, plan = begin(how, reader)

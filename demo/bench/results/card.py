@@ -133,7 +133,7 @@ def _curves_table(folder: Path) -> str:
     _, found = measured.read_folder(folder)
     if found is None:
         return UNMEASURED.format(bench=curves.BENCH)
-    return f"{found.clips} clips a question, {_of(found.about)}, sound swapped.\n\n{layerwise.markdown(found.points)}"
+    return f"{found.clips}, {_of(found.about)}, sound swapped.\n\n{layerwise.markdown(found.points)}"
 
 
 WHOLE = {interventions.BENCH: _methods_table, curves.BENCH: _curves_table}  # shown whole, not by pools

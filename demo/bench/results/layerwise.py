@@ -29,6 +29,7 @@ SHIFT, SHARE = "attention shift", "attention on a caption"  # see measures.atten
 BEFORE, AFTER = "before the media", "after the media"
 SEEN, HEARD = "seen", "heard"
 CHANGE = "change"  # in place of an adapter: after tuning minus before it
+ROUNDING = 3e-3  # nats: what bfloat16 and a batch of another size make of a probability near 1
 CURVES, HEADS, SETTINGS = "curves.csv", "heads.csv", "curves.json"
 
 
@@ -122,7 +123,8 @@ def share_of(values: Sequence[float]) -> tuple[float, float, float]:
 def last_that_matters(points: Sequence[Point], tolerance: float = 0.03) -> dict[tuple, int | None]:
     """(ask, adapter, kind, of) -> the first layer after which an exit costs at most `tolerance` of ln p; None: none.
 
-    After DyVTE's label rule (arXiv 2411.19628): the loss grows by less than 3 % of what it is, here of the mean.
+    After DyVTE's label rule (arXiv 2411.19628): the loss grows by less than 3 % of what it is, here of the mean; where
+    it is next to nothing, by no more than ROUNDING.
     """
     plain_ = {(p.ask, p.adapter, p.of): p.mean for p in points if p.way == NOTHING}
     found: dict[tuple, int | None] = {}
@@ -131,7 +133,8 @@ def last_that_matters(points: Sequence[Point], tolerance: float = 0.03) -> dict[
         base = plain_.get((point.ask, point.adapter, point.of))
         if base is None or found.get(key, point.layer) is None:
             continue
-        near = -math.log(max(point.mean, 1e-9)) <= -math.log(max(base, 1e-9)) * (1 + tolerance) + 1e-6
+        loss, plainly = (-math.log(max(mean, 1e-9)) for mean in (point.mean, base))
+        near = loss - plainly <= max(tolerance * plainly, ROUNDING)
         if near and found.get(key, point.layer + 1) == point.layer + 1:
             found[key] = point.layer
         found.setdefault(key, None)
@@ -147,8 +150,8 @@ SINGLE = {
 
 
 def change(probability: float, before: float) -> float:
-    """100 (p' - p) / p, in %, as Cross-modal Information Flow (arXiv 2411.18620) tells what a cut does."""
-    return 100 * (probability - before) / before if before else math.nan
+    """100 (p' - p) / p, p > 0, in %, as Cross-modal Information Flow (arXiv 2411.18620) tells what a cut does."""
+    return 100 * (probability - before) / before
 
 
 def markdown(points: Sequence[Point]) -> str:
@@ -162,7 +165,8 @@ def markdown(points: Sequence[Point]) -> str:
             curve = [p for p in points if (p.ask, p.adapter, p.of, p.way, p.kind)
                      == (point.ask, point.adapter, point.of, CUT, kind)]  # fmt: skip
             lowest = min(curve, key=lambda p: p.mean)
-            cells.append(f"{lowest.mean:.2f} ({change(lowest.mean, point.mean):+.0f} %) at layer {lowest.layer}")
+            lost = f" ({round(change(lowest.mean, point.mean)):+d} %)" if point.mean else ""
+            cells.append(f"{lowest.mean:.2f}{lost} at layer {lowest.layer}")
         ends = [exits.get((point.ask, point.adapter, kind, point.of)) for kind in (PICTURE, SOUND)]
         cells += ["–" if end is None else f"layer {end}" for end in ends]
         lines.append(f"| {point.ask} | {point.adapter} | {point.of} | {_with_interval(point)} | {' | '.join(cells)} |")

@@ -40,9 +40,10 @@ class Curves:
     about: dict[str, Any]
 
     @property
-    def clips(self) -> int:
-        """How many were asked about with each question."""
-        return max((point.n for point in self.points), default=0)
+    def clips(self) -> str:
+        """How many were asked about with each question, in words."""
+        n = max((point.n for point in self.points), default=0)
+        return f"{n} clip{'s' * (n != 1)} a question"
 
 
 def folder_of(model: str) -> Path:

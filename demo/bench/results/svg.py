@@ -120,17 +120,18 @@ class Curve:
     dashed: bool = False
 
 
-def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[float, str]] | None = None) -> str:
-    """Shares (0..1) over layers with bands. level: name -> (height, colour) of dots beside them."""
+def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[float, str]] | None = None,
+           highest: float = 1.0) -> str:  # fmt: skip
+    """Shares (0..highest) over layers with bands. level: name -> (height, colour) of dots beside them."""
     width, height, left, top = 360, 170, 44, 14
     first = min(layer for curve in series.values() for layer in curve.layers)
     last = max(layer for curve in series.values() for layer in curve.layers)
     x = lambda layer: left + width * (layer - first) / max(1, last - first)  # noqa: E731
-    y = lambda share: top + height * (1 - min(1.0, max(0.0, share)))  # noqa: E731
+    y = lambda share: top + height * (1 - min(1.0, max(0.0, share / highest)))  # noqa: E731
     parts = []
-    for share in (0, 0.5, 1):
+    for share in (0, highest / 2, highest):
         parts.append(_line(left, y(share), left + width, y(share), GRID, 1))
-        parts.append(_text(left - 6, y(share) + 4, f"{100 * share:.0f} %", "end"))
+        parts.append(_text(left - 6, y(share) + 4, f"{100 * share:g} %", "end"))
     for place, (name, curve) in enumerate(series.items()):
         known = [n for n in range(len(curve.layers)) if math.isfinite(curve.low[n])]
         around = [(curve.layers[n], curve.low[n]) for n in known]
@@ -151,6 +152,11 @@ def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[fl
         parts.append(_text(x(layer), top + height + 15, str(layer), "middle"))
     parts.append(_text(left + width + 22, top + height + 15, "layer"))
     return _svg(left + width + 190, top + height + 22, title, "".join(parts))
+
+
+def above(share: float) -> float:
+    """The next tenth of 1 above a share; a small one fills its drawing all the same."""
+    return min(1.0, math.ceil(10 * share + 1e-9) / 10)
 
 
 def _signed(value: float, largest: float) -> str:

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from demo.bench.results import layerwise, measures
+from demo.bench.results import layerwise, measures, svg
 from demo.bench.results.layerwise import AFTER, BEFORE, SHARE, SHIFT, Found
 from demo.bench.runs import curves
+from demo.pages import methods_markup as markup
 from models.fake import FakeModel
 from models.omni import BASE, McGurkError
 
@@ -50,6 +51,8 @@ def test_an_exit_costs_nothing_from_the_layer_on_where_the_loss_stays_within_thr
     assert layerwise.last_that_matters(curve(3, 1.031, 1.029, 1.0))[key] == 1
     assert layerwise.last_that_matters(curve(1.0, 3, 1.0, 1.0))[key] == 1  # a lucky early layer is no exit
     assert layerwise.last_that_matters(curve(3, 2, 1.5))[key] is None
+    sure = [point(None, 1.0), *(point(at, math.exp(-loss)) for at, loss in enumerate((0.5, 0.002, 0.001, 0.0)))]
+    assert layerwise.last_that_matters(sure)[key] == 1  # 3 % of nothing is less than rounding
     assert layerwise.change(0.2, 0.8) == pytest.approx(-75)
     assert layerwise.interval([0.5]) == pytest.approx((0.5, math.nan, math.nan), nan_ok=True)
     assert layerwise.interval([0.0, 1.0])[2] == pytest.approx(0.5 + measures.Z_95 * 0.5)
@@ -62,6 +65,9 @@ def test_the_same_caption_before_and_after_the_media_gives_an_attention_shift(la
     for place in (BEFORE, AFTER):
         shares = [points[SHARE, place, layer].mean for layer in range(FakeModel.layers)]
         assert all(0 < share < 0.5 for share in shares)
+    page = markup.curves_html(found.points(), {})
+    captions = page[page.index("The same caption") :]
+    assert "100 %" not in captions and [svg.above(share) for share in (0.04, 0.1, 0.42, 1.0)] == [0.1, 0.2, 0.5, 1.0]
 
 
 def test_a_clip_that_could_not_be_asked_adds_nothing():
