@@ -13,6 +13,7 @@ import torch
 
 from models.lens import Said, places_of, scores
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES
+from models.mini.processing import switching
 from models.omni import Kind, Stimulus, never, unless
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def read_out(
     states = torch.from_numpy(found[:, places]).to(mini.device, mini.dtype)
     states[:-1] = mini.inner.language_model.model.norm(states[:-1])  # the last layer's are normed
     tokenizer, inner = mini.processor.tokenizer, mini.inner
-    named = inner.name_embeddings(names, tokenizer).float()
+    with switching:
+        named = inner.name_embeddings(names, tokenizer).float()
     shares = torch.stack([layer.softmax(-1) for layer in scores(states.float(), named)])
     best = {}
     for kind, table in ((Kind.VIDEO, inner.vision_names), (Kind.AUDIO, inner.sound_names)):
