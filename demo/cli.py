@@ -148,7 +148,8 @@ def run_label(given: argparse.Namespace) -> None:
 def run_models(_given: argparse.Namespace) -> None:
     """Print one line a model."""
     for entry in registry.entries():
-        print(f"{entry.name:{NAME_WIDTH}} {entry.memory:5.1f} GB  {entry.description} (needs {entry.needs})")
+        memory = f"{entry.memory:.1f}" if entry.memory else "?"  # of a plug-in nobody counted it
+        print(f"{entry.name:{NAME_WIDTH}} {memory:>5} GB  {entry.description} (needs {entry.needs})")
         if obstacle := entry.obstacle():
             print(f"{'':{NAME_WIDTH}} can't run here: {obstacle}")
 

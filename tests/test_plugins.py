@@ -60,7 +60,8 @@ def test_a_package_announces_its_models_by_name(monkeypatch, capsys):
     assert registry.entry("mini").description.startswith("EfficientNet")  # nobody takes another model's name
     assert [entry.name for entry in registry.entries()].count("mini") == 1
     cli.main(["models"])
-    assert "meter" in capsys.readouterr().out
+    listed = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("meter "))
+    assert "? GB  a plug-in, docs.meter:load" in listed
 
 
 def test_entry_points_are_those_of_installed_packages(monkeypatch, tmp_path):
