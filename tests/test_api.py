@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -130,8 +131,15 @@ def test_wrong_arguments_are_answered_with_a_sentence(client, wrong, said):
 
 
 def test_only_uploads_can_be_read(client):
-    with pytest.raises(AppError, match="not uploaded"):
-        client.predict(clip_file={"path": "/etc/passwd"}, api_name="/compose")
+    for path in ("/etc/passwd", "\0", "x" * 5000, ["a"], None):
+        with pytest.raises(AppError, match="not uploaded"):
+            client.predict(clip_file={"path": path}, api_name="/compose")
+
+
+def test_a_call_with_too_few_values(client):
+    api = f"{client.src.rstrip('/')}/gradio_api/call/ask"
+    event = httpx.post(api, json={"data": ["see"]}).json()["event_id"]
+    assert "This takes 20 values, not 1" in httpx.get(f"{api}/{event}", timeout=30).text
 
 
 def test_attention_of_layers_that_do_not_exist(client):

@@ -203,14 +203,36 @@ def test_no_redirect_leads_elsewhere(address, page):
 def test_media_of_a_call_are_neither_fetched_nor_read(address, elsewhere, secret):
     inside, asked = elsewhere
     client = Client(address, verbose=False)
-    for file in ({"path": str(secret)}, {"path": inside}, {"url": inside, "path": ""}, {"path": f"{inside}/a.mp4"}):
+    for file in (
+        {"path": str(secret)},
+        {"path": inside},
+        {"url": inside, "path": ""},
+        {"path": f"{inside}/a.mp4"},
+        {"path": "\0"},
+    ):
         given = file | {"meta": {"_type": "gradio.FileData"}, "orig_name": "a.mp4"}
         body = {"data": [*_defaults(address, "compose")[:-2], given, None]}
         event = httpx.post(f"{address}/gradio_api/call/compose", json=body).json().get("event_id")
         told = httpx.get(f"{address}/gradio_api/call/compose/{event}", timeout=30).text
-        assert "event: error" in told and "secret" not in told
+        assert "event: error" in told and "secret" not in told and "This file was not uploaded" in told, told
     assert not asked
     assert client.predict(clip="dog", api_name="/compose")["seen"] == "dog"
+
+
+def test_no_public_address_is_fetched_either(address, monkeypatch):
+    fetched = []
+
+    async def fetch(url, *_given):
+        fetched.append(url)
+        raise ValueError(url)
+
+    monkeypatch.setattr("gradio.processing_utils.async_ssrf_protected_download", fetch)
+    file = {"path": "https://example.com/a.mp4", "meta": {"_type": "gradio.FileData"}}
+    for given in (file, [file], {"a": {"b": file}}):
+        body = {"data": [*_defaults(address, "compose")[:-2], given, None]}
+        event = httpx.post(f"{address}/gradio_api/call/compose", json=body).json()["event_id"]
+        told = httpx.get(f"{address}/gradio_api/call/compose/{event}", timeout=30).text
+        assert "This file was not uploaded" in told and not fetched
 
 
 def test_a_page_component_takes_no_address_and_no_foreign_file(address, elsewhere, secret):
@@ -246,6 +268,58 @@ def test_a_range_past_the_end_is_answered_at_once(address, range_):
     assert part.status_code in (200, 206, 400, 416) and len(part.content) <= 2 * len(whole.content)
     good = httpx.get(f"{address}/gradio_api/file={path}", headers={"Range": "bytes=4-7"}, timeout=5)
     assert (good.status_code, good.content) == (206, b"ftyp")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("queue/join", {"data": [], "fn_index": -1, "session_hash": "x"}),
+        ("queue/join", {"data": [], "fn_index": 10**6, "session_hash": "x"}),
+        ("call/nosuch", {"data": []}),
+    ],
+)
+def test_an_endpoint_that_there_is_not_is_told_so(address, path, body):
+    reply = httpx.post(f"{address}/gradio_api/{path}", json=body)
+    assert reply.status_code == 404 and reply.text.startswith("There is no such endpoint")
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"data":' + "[" * 20_000 + "]" * 20_000 + "}", "", '"x"', "{}"])
+def test_what_is_no_request_is_refused(address, body):
+    for path in ("queue/join", "call/ask"):
+        assert _posted(address, f"/gradio_api/{path}", body.encode()) in (400, 422)
+
+
+def test_a_request_that_fails_is_answered_without_a_reason(address, monkeypatch):
+    async def failing(*_given):
+        raise RuntimeError("internal")
+
+    monkeypatch.setattr("gradio.queueing.Queue.push", failing)
+    reply = httpx.post(f"{address}/gradio_api/call/ask", json={"data": []})
+    assert reply.status_code == 500 and reply.text == "This request could not be answered: try it once more."
+
+
+def test_uploads_that_come_at_once_and_listeners_that_never_read(address, media_file):
+    """Thirty visitors upload while as many hold connections open that nobody reads."""
+    host, port = address.removeprefix("http://").split(":")
+    held = [socket.create_connection((host, int(port)), timeout=10) for _ in range(30)]
+    for n, one in enumerate(held):
+        path = f"queue/data?session_hash=idle{n}" if n % 2 else f"heartbeat/idle{n}"
+        one.sendall(f"GET /gradio_api/{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    content, kept = media_file("plain.mp4").read_bytes(), []
+
+    def send():
+        files = {"files": ("a\u202e4pm.exe " + "b" * 150 + ".mp4", content)}
+        kept.append(httpx.post(f"{address}/gradio_api/upload", files=files, timeout=60).json()[0])
+
+    senders = [threading.Thread(target=send) for _ in range(30)]
+    for one in senders:
+        one.start()
+    for one in senders:
+        one.join(60)
+    assert len(kept) == 30 and all(Path(path).read_bytes() == content for path in kept)
+    assert Client(address, verbose=False).predict(clip="cat", api_name="/compose")["seen"] == "cat"
+    for one in held:
+        one.close()
 
 
 # how much may come in -------------------------------------------------------------------------------------------

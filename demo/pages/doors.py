@@ -6,13 +6,17 @@ found, so that a newer Gradio opens nothing by itself. Knows requests. Does not 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from gradio.route_utils import FnIndexInferError
 from starlette.responses import PlainTextResponse
 
 from demo.clips import MAX_BYTES
+
+log = logging.getLogger(__name__)
 
 LARGEST = 2_000_000  # bytes of a request that is no upload: questions and cards are a few kB
 SLACK = 1_000_000  # bytes of an upload beyond the file itself
@@ -47,7 +51,7 @@ def is_open(method: str, path: str) -> bool:
 
 
 class Doors:
-    """ASGI middleware: 404 for what is closed, 413 for what is too large, websockets refused."""
+    """ASGI middleware: 404 for what is closed, 413 for what is too large, no websockets, and a word for what fails."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]):
         self.app = app
@@ -67,7 +71,28 @@ class Doors:
             await PlainTextResponse("Too large", 413)(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"range" or RANGE.fullmatch(value)]
-        await self.app({**scope, "headers": headers}, _counted(receive, most), send)
+        await self._through({**scope, "headers": headers}, _counted(receive, most), send)
+
+    async def _through(self, scope: dict[str, Any], receive: Callable, send: Callable) -> None:
+        """Hand a request on; one that names what there is not, or that fails, is answered with a sentence."""
+        begun = False
+
+        async def noted(message: dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except Exception as error:
+            if begun:
+                raise
+            if isinstance(error, KeyError | FnIndexInferError):  # so Gradio says that it knows no such event
+                reply = PlainTextResponse("There is no such endpoint: see /gradio_api/info.", 404)
+            else:
+                log.error("a request failed", exc_info=error)
+                reply = PlainTextResponse("This request could not be answered: try it once more.", 500)
+            await reply(scope, receive, send)
 
 
 def _path(scope: dict[str, Any]) -> str:

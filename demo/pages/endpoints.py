@@ -262,10 +262,13 @@ def _own(state: State, clip: dict | None, other: dict | None, seen: str, heard: 
 def _uploaded(file: dict) -> Path:
     """The path of an upload. Raises McGurkError for any other file of the server."""
     folder = Path(get_upload_folder()).resolve()
-    path = Path(str(file.get("path", ""))).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise McGurkError("This file was not uploaded: pass handle_file(path) of gradio_client.")
-    return path
+    try:
+        path = Path(str(file.get("path", ""))).resolve()
+        if path.is_relative_to(folder) and path.is_file():
+            return path
+    except (OSError, ValueError):  # a zero byte, a name that is too long
+        pass
+    raise McGurkError("This file was not uploaded: pass handle_file(path) of gradio_client.")
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
+from gradio_client.utils import is_http_url_like
 
 from demo.pages import mishaps
 from demo.pages.markup import skips
@@ -21,11 +22,17 @@ PAUSE = 0.01  # s between two looks into a queue that is empty; Gradio's own, 0.
 class Frugal(gr.Blocks):
     """Blocks whose handlers may skip what they like: it costs nothing, nor does a queue in which nobody waits."""
 
-    async def process_api(self, *args: Any, **how: Any) -> dict[str, Any]:
+    async def process_api(self, block_fn: Any, inputs: list[Any], *args: Any, **how: Any) -> dict[str, Any]:
         """As Gradio does it; what fails around a handler is told as what fails in one."""
         LocalContext.event_id.set(how.get("event_id"))  # by which a toast finds its page
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        needed, given = len(function.inputs), len(inputs)
+        if given < needed and how.get("iterator") is None:
+            raise gr.Error(f"This takes {needed} values, not {given}: see the description.", print_exception=False)
+        if _lies_elsewhere(inputs):
+            raise gr.Error(mishaps.NOT_UPLOADED, print_exception=False)
         try:
-            return await super().process_api(*args, **how)
+            return await super().process_api(block_fn, inputs, *args, **how)
         except gr.Error:
             raise
         except Exception as error:
@@ -69,3 +76,17 @@ class Frugal(gr.Blocks):
         self._queue.sleep_when_free = max(self._queue.sleep_when_free, PAUSE)
         self._queue.ANALYTICS_MAX_EVENTS = 0  # else a table of the last 10,000 is made at every event, for monitoring
         return self
+
+
+def _lies_elsewhere(values: Any) -> bool:
+    """Whether a file among the values of a call is at an address, which Gradio would fetch, or in no place at all."""
+    left = [values]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            if isinstance(path := value.get("path"), str) and (is_http_url_like(path) or "\0" in path):
+                return True
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+    return False

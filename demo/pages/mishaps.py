@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import gradio as gr
 from gradio.context import LocalContext
+from gradio.exceptions import InvalidPathError
 
 from demo.pages.markup import skips, toast
 from demo.sentences import shortened
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 FAILED = "This did not work, and not because of what you did: try it once more. Nothing that you had is lost."
 NO_ROOM = "The server has no room left for this just now: try again in a minute. Nothing that you had is lost."
+NOT_UPLOADED = "This file was not uploaded here: upload it first."
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EAGAIN}
 UNKNOWN = object()  # a value that was on its way when something failed
 
@@ -47,13 +49,19 @@ def sentence(error: Exception) -> str:
     """What a visitor is told of an error; one that no sentence was written for is logged."""
     if isinstance(error, McGurkError):
         return shortened(str(error))
+    causes = list(_causes(error))
+    if any(isinstance(cause, InvalidPathError) for cause in causes):
+        return NOT_UPLOADED
     log.error("a handler failed", exc_info=error)
-    cause: BaseException | None = error
-    while cause is not None:  # Gradio wraps what its components raise
-        if isinstance(cause, MemoryError) or getattr(cause, "errno", None) in FULL:
-            return NO_ROOM
-        cause = cause.__cause__
-    return FAILED
+    full = any(isinstance(cause, MemoryError) or getattr(cause, "errno", None) in FULL for cause in causes)
+    return NO_ROOM if full else FAILED
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from: Gradio wraps what its components raise."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def guard(blocks: gr.Blocks) -> None:

@@ -31,6 +31,7 @@ MAX_FILE = MAX_CLIP + 100_000  # bytes of the archive
 SMALL = 8 * 1000**2  # bytes; a larger film is encoded again
 SMALL_SIDE = 640  # pixels of a film that is encoded again
 CHUNK = 1 << 16  # bytes
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others (LZMA, BZ2) without any bound
 _FIELDS = {"version": int, "name": str, "state": str, "seen": str | None, "heard": str | None, "spliced": dict}
 _REFUSED = "This is no .mcgurk file of this page, or it is damaged: save the situation again on the page that made it."
 
@@ -94,6 +95,8 @@ def read(path: Path, film: Path) -> Bundle:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             if sorted(member.filename for member in members) != sorted((SITUATION, CLIP)):
+                raise McGurkError(_REFUSED)
+            if any(member.compress_type not in PACKED for member in members):
                 raise McGurkError(_REFUSED)
             text = b"".join(_chunks(archive, SITUATION, MAX_JSON))
             with film.open("wb") as written:

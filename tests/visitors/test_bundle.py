@@ -118,6 +118,13 @@ def test_bombs_are_stopped_while_reading(tmp_path, monkeypatch):
     refuse(bomb, tmp_path)
 
 
+@pytest.mark.parametrize("how", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_what_would_be_unpacked_without_bound_is_not(tmp_path, how, monkeypatch):
+    bomb = packed(tmp_path / "x.mcgurk", film=bytes(5_000_000), how=how)
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    refuse(bomb, tmp_path)
+
+
 def test_what_is_no_archive_or_a_crowded_one_is_refused(tmp_path):
     path = tmp_path / "x.mcgurk"
     for content in (b"", b"PK", b"PK\3\4" + bytes(100), bytes(1000), packed(path).read_bytes()[:-30]):
