@@ -124,10 +124,12 @@ def run_ask(given: argparse.Namespace) -> None:
     untold = conflicts.untold(clip, conflict, other)
     if it is not None:
         print(tellings.told(it), file=sys.stderr)
-    for comparison in compare(model, stimulus, question, untold=untold, steering=it):  # noqa: B007  the last one is complete
+    encoded = model.encode(stimulus)
+    how = {"encoded": encoded, "untold": untold, "steering": it}
+    for comparison in compare(model, stimulus, question, **how):  # noqa: B007  the last one is complete
         pass
     _say_notices(clip, conflict, other)
-    print(json.dumps(to_json(comparison), indent=2) if given.json else _told(comparison))
+    print(json.dumps(to_json(comparison), indent=2) if given.json else _told(comparison, perception.offered(encoded)))
 
 
 def run_label(given: argparse.Namespace) -> None:
@@ -263,9 +265,9 @@ def _say_notices(clip: Clip, conflict: Conflict, other: Clip | None) -> None:
         print(notice, file=sys.stderr)
 
 
-def _told(comparison: Comparison) -> str:
-    """A comparison for people: the truth, then a line an adapter."""
-    lines = [_truth(comparison.stimulus), *_perceived(comparison), comparison.question.prompt]
+def _told(comparison: Comparison, offered: perception.Perceived) -> str:
+    """A comparison for people: the truth, then a line an adapter. offered: names for what nobody labelled."""
+    lines = [_truth(comparison.stimulus), *_perceived(comparison, offered), comparison.question.prompt]
     for adapter, answer in comparison.answers.items():
         ranked = sorted(answer.options.items(), key=lambda pair: -pair[1])[:3]
         bars = ", ".join(f"{option} {probability:.0%}" for option, probability in ranked)
@@ -275,13 +277,12 @@ def _told(comparison: Comparison) -> str:
     return "\n".join([*lines, f"{comparison.seconds:.1f} s"])
 
 
-def _perceived(comparison: Comparison) -> list[str]:
+def _perceived(comparison: Comparison, offered: perception.Perceived) -> list[str]:
     """What the encoders alone recognised in what nobody labelled."""
-    perceived = next(iter(comparison.answers.values())).perceived
     lines = []
     for sense, option in (("picture", "--seen"), ("sound", "--heard")):
         if sense in comparison.untold:
-            named = ", ".join(f"{name} {score:.0%}" for name, score in perception.names(perceived, sense, 3))
+            named = ", ".join(f"{name} {score:.0%}" for name, score in perception.names(offered, sense, 3))
             lines.append(f"{sense} perceived: {named or 'nothing that has a name'}  (say what it is with {option})")
     return lines
 

@@ -274,7 +274,7 @@ class Lab:
         def answer(stop: Callable[[], bool]) -> Iterator[tuple[Comparison, Any]]:
             model = self.model()
             encoded = model.encode(stimulus) if known is None else known
-            question = question_of(state, stimulus, perception.around(perception.of(encoded), untold))
+            question = question_of(state, stimulus, perception.around(perception.offered(encoded), untold))
             for comparison in compare(model, stimulus, question, encoded=encoded, untold=untold, stop=stop, **how):
                 yield comparison.reduced(), encoded
 
@@ -360,9 +360,9 @@ class Lab:
             trim()
 
     def perceive(self, session: str, state: State, own: Mapping[str, Source] | None = None) -> perception.Perceived:
-        """What the encoders recognise in a situation, when it is the session's turn. Raises McGurkError."""
+        """Names to offer for what is in a situation, when it is the session's turn. Raises McGurkError."""
         situation, _ = self.made(session, state, own, film=False)
-        work = lambda _stop: iter((perception.of(self.model().encode(situation.stimulus)),))  # noqa: E731
+        work = lambda _stop: iter((perception.offered(self.model().encode(situation.stimulus)),))  # noqa: E731
         *_, found = self.run(session, work)
         return found
 

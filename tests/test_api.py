@@ -80,7 +80,8 @@ def test_an_intervention_on_the_last_question(client):
 def test_uploads_are_taken(client, media_file):
     told = client.predict(clip_file=handle_file(media_file("plain.mp4")), picture="black", api_name="/compose")
     assert told["seen"] is None and told["video"]
-    assert told["untold"] == ["sound"] and len(told["perceived"]["sound"]) == 4
+    named = [name for name, _ in told["perceived"]["sound"]]
+    assert told["untold"] == ["sound"] and named == ["cello", "dog", "rain"]  # a cat is far less likely
 
 
 def test_an_upload_takes_labels_and_tells_what_was_perceived(client, media_file):
@@ -92,7 +93,7 @@ def test_an_upload_takes_labels_and_tells_what_was_perceived(client, media_file)
     assert told["aligned"]["followed"] == "sound" and told["stimulus"]["untold"] == ["picture"]
     alone = client.predict(question="see", clip_file=clip, api_name="/ask")
     assert alone["aligned"]["followed"] == "untold"
-    assert len(alone["perceived"]["picture"]) == 4 and alone["perceived"]["sound"][0][1] > 0
+    assert len(alone["perceived"]["picture"]) > 1 and alone["perceived"]["sound"][0][1] > 0
     assert set(name for name, _ in alone["perceived"]["picture"][:2]) < set(alone["aligned"]["options"])
     for wrong in ({"clip": "dog", "seen": "cat"}, {"clip": "dog", "heard": "cat"}):
         with pytest.raises(AppError, match="gallery's clips have labels"):

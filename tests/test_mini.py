@@ -231,6 +231,17 @@ def test_the_aligned_model_answers_the_question_that_was_asked(mini):
 
 
 @pytest.mark.mini
+def test_what_is_offered_as_a_name_says_what_a_clip_shows_and_sounds_like(mini):
+    from demo.clips import gallery_clip, read_clip
+    from demo.perception import perceive
+
+    for id in ("cello", "cat", "trumpet"):  # "string instrument", "person", "horn" come first by share
+        offered = perceive(mini, read_clip(gallery_clip(id).path))
+        assert offered["picture"][0][0] == offered["sound"][0][0] == id
+        assert all(0 <= score <= 1 for named in offered.values() for _, score in named)
+
+
+@pytest.mark.mini
 def test_media_that_were_read_before_change_no_answer(mini, stimulus):
     """A question after another one about the same clip is answered exactly as it is on its own."""
     mini._prefixes.clear()

@@ -1,6 +1,7 @@
 """What nobody told: which senses, what is proposed instead, and that no answer is called wrong for it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,19 +61,26 @@ def test_options_are_built_around_what_was_perceived(cello):
     assert perceived["sound"][0][0] in around  # a tone of 440 Hz is nearest to the cello of the tests
 
 
+def encoded(**senses):
+    return SimpleNamespace(perceived=senses)
+
+
 def test_names_are_plain_and_given_once():
     perceived = {"picture": [("Siamese_cat, Siamese", 0.5), ("siamese cat", 0.3), ("Dog", 0.1)]}
     assert perception.names(perceived, "picture") == [("siamese cat", 0.5), ("dog", 0.1)]
-    assert perception.proposals(perceived) == {"picture": ("siamese cat", "dog"), "sound": ()}
-    assert perception.of(object()) == {}
+    assert perception.offered(encoded(**perceived)) == {"picture": [("siamese cat", 0.5), ("dog", 0.1)], "sound": []}
+    assert perception.of(object()) == {} and perception.offered(object()) == {"picture": [], "sound": []}
     assert perception.names({"picture": [("baluster / handrail", 0.5)]}, "picture") == [("baluster", 0.5)]
 
 
-def test_what_is_far_less_likely_than_the_best_is_not_proposed():
-    perceived = {"picture": [("cow", 0.58), ("cart", 0.11), ("person", 0.05)], "sound": [("bell", 0.99), ("car", 0.01)]}
-    assert perception.proposals(perceived) == {"picture": ("cow", "cart"), "sound": ("bell",)}
-    assert perception.around(perceived, frozenset({"picture", "sound"})) == ("cow", "cart", "bell")
-    assert perception.proposals({"sound": [("bell", 0.0), ("car", 0.0)]})["sound"] == ("bell", "car")
+def test_what_is_far_less_likely_than_the_best_is_not_offered_unless_the_model_itself_does():
+    told = encoded(picture=[("cow", 0.58), ("cart", 0.11), ("person", 0.05)], sound=[("bell", 0.99), ("car", 0.01)])
+    offered = perception.offered(told)
+    assert offered == {"picture": [("cow", 0.58), ("cart", 0.11)], "sound": [("bell", 0.99)]}
+    assert perception.around(offered, frozenset({"picture", "sound"})) == ("cow", "cart", "bell")
+    assert len(perception.offered(encoded(sound=[("bell", 0.0), ("car", 0.0)]))["sound"]) == 2
+    own = {"picture": [], "sound": [("music", 0.9), ("piano", 0.02)]}
+    assert perception.offered(SimpleNamespace(perceived=told.perceived, offered=own)) == own
 
 
 def test_one_name_for_both_is_not_said_to_have_followed_anybody(cello):

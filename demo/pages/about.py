@@ -52,8 +52,8 @@ chosen, laid out where its tokens lie: place and time in the picture, moments in
   as much. Beneath each lane lie the bands that the encoder tells apart, high frequencies on top.
 - *Heads* are measured where the answer begins: how far a head's output moves when a modality is taken away.
   *What they say* reads each layer's state out as if it were the last, for picture and sound tokens.
-- Beside an answer stands whether the encoder alone had the truth: “heard it, but said otherwise” is bias,
-  “never heard it” is deafness.
+- Beside an answer stands whether the model's eyes or ears (its encoders, asked without the language model) had the
+  truth: “heard it, but said otherwise” is bias, “never heard it” is deafness.
 - The first token draws attention whatever it holds. It is left out unless you put it back in.
 - Before and after are drawn on one scale, so that they can be compared.
 

@@ -27,7 +27,7 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
     OTHER: ("none", "?", "followed none of them"),
     UNTOLD: ("none", "?", "nobody told what is true here"),
 }
-HEEDED = {PICTURE: ("saw", "see"), SOUND: ("heard", "hear")}
+HEEDED = {PICTURE: ("saw", "see", "eyes"), SOUND: ("heard", "hear", "ears")}
 MATCHED = {BOTH: "right about picture and sound", OTHER: "wrong about picture and sound"}
 AGREED = "true of picture and sound alike"  # one name for both: nobody can tell which of them was followed
 TRUTHS = (("see", "seen", "seen"), ("hear", "heard", "heard"), ("read", "read", "read"))  # class, field, word
@@ -130,14 +130,14 @@ def heard_it(comparison: Comparison, adapter: str) -> str:
     found = heeded(comparison, adapter)
     if found is None or (not found.right and _one_thing(comparison, adapter)):
         return ""
-    past, kind = HEEDED[found.sense]
+    past, kind, organ = HEEDED[found.sense]
     said = {
         (True, True): f"{past} it, and said so",
         (True, False): f"{past} it, but said otherwise",
         (False, False): f"never {past} it",
-        (False, True): f"right, though its encoder {past} something else",
+        (False, True): f"right, though its {organ} {past} something else",
     }[found.perceived, found.right]
-    names = escape(f"The encoder alone {past}: {', '.join(found.names)}")
+    names = escape(f"Its {organ} alone {past}: {', '.join(found.names)}")
     return f'<p class="heeded {kind}" title="{names}">{said}</p>'
 
 

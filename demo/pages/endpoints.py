@@ -131,7 +131,7 @@ def build(lab: Lab, lane: dict[str, Any]) -> None:
         )  # fmt: skip
         own_clips = _own(state, clip_file, other_file, seen, heard)
         *_, asked = lab.ask(_session(request), state, own_clips, film=False)
-        perceived = perception.of(asked.encoded)
+        perceived = perception.offered(asked.encoded)
         return to_json(asked.comparison) | {
             "perceived": {sense: perception.names(perceived, sense) for sense in ("picture", "sound")}
         }

@@ -28,7 +28,7 @@ class Composed(TypedDict):
     heard: str | None
     read: str | None  # what the text claims
     untold: list[str]  # the senses of which nobody told: "picture", "sound"
-    perceived: Perceived  # by the encoders alone
+    perceived: Perceived  # names to offer for what is there, by the encoders alone
     notices: list[str]  # what was trimmed, missing or left aside
 
 
@@ -52,7 +52,7 @@ class Asked(TypedDict):
     question: dict[str, Any]  # kind, text, options, prompt
     stimulus: dict[str, Any]  # seen, heard, read, untold, text, frames, sizes, lengths
     receipt: dict[str, Any]  # what both adapters received alike
-    perceived: Perceived  # by the encoders alone, of what was played
+    perceived: Perceived  # as in Composed, of what was played
     seconds: float
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import gradio as gr
 
-from demo import perception
 from demo.clips import NOTHING
 from demo.media.limits import ENDINGS
 from demo.pages import answers, cards, choices, shelf_markup
@@ -199,7 +198,8 @@ class ShelfDrawer:
 
     def _proposals(self, session: str, clip: OwnClip) -> dict[str, tuple[str, ...]]:
         """Names for what the encoders perceive in a clip as it is."""
-        return perception.proposals(self.lab.perceive(session, State(clip=clip.id)))
+        offered = self.lab.perceive(session, State(clip=clip.id))
+        return {sense: tuple(name for name, _ in named) for sense, named in offered.items()}
 
     def _added(self, session: str, path: Path) -> tuple[OwnClip, Bundle | None]:
         shelf = self.lab.shelves.of(session)

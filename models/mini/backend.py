@@ -23,7 +23,7 @@ from models.interventions import Intervention
 from models.interventions.streams import Streams, begin, described, likely
 from models.interventions.sweeping import swept
 from models.lens import Said
-from models.mini import checkpoint, nothing
+from models.mini import checkpoint, nothing, proposed
 from models.mini.encoders import FRAME_SIZE
 from models.mini.lens import read_out
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES
@@ -89,30 +89,31 @@ class Mini(OmniModel):
         """Run EfficientNet on at most 8 frames and YAMNet on the sound, or recall them."""
         pixels, times = self.processor.pixels(stimulus)
         waveform = stimulus.waveform if stimulus.waveform is not None and len(stimulus.waveform) else None
-        picture, (vision, seen) = self._recall(self._pictures, pixels, self._see)
-        sounding, (sound, heard) = self._recall(self._sounds, waveform, self._hear)
+        picture, (vision, seen, visible) = self._recall(self._pictures, pixels, self._see)
+        sounding, (sound, heard, audible) = self._recall(self._sounds, waveform, self._hear)
         patches = 0 if sound is None else len(sound) // 6
-        perceived = {"picture": seen, "sound": heard}
-        return Encoded(stimulus, vision, sound, times, patches, perceived, (picture, sounding))
+        perceived, offered = {"picture": seen, "sound": heard}, {"picture": visible, "sound": audible}
+        return Encoded(stimulus, vision, sound, times, patches, perceived, offered, (picture, sounding))
 
     def _recall(self, shelf: OrderedDict, media: np.ndarray | None, encode: Callable):
         """Digest of the media, and what `encode` makes of them, now or earlier."""
         if media is None:
-            return b"", (None, [])
+            return b"", (None, [], [])
         key = hashlib.blake2b(np.ascontiguousarray(media).tobytes(), digest_size=16).digest()
         with self._lock:
             return key, _kept(shelf, key, lambda: encode(media), REMEMBERED)
 
-    def _see(self, pixels: np.ndarray) -> tuple[Tensor, list]:
+    def _see(self, pixels: np.ndarray) -> tuple[Tensor, list, list]:
         features = self.inner.vision(torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device))
         share = self.inner.vision_distribution(features).flatten(0, 2).mean(0)
-        return self.inner.project_vision(features).to(self.dtype), named(share, SEEN_NAMES)
+        said = self.inner.word_chances(features)
+        return self.inner.project_vision(features).to(self.dtype), named(share, SEEN_NAMES), proposed.seen(share, said)
 
-    def _hear(self, waveform: np.ndarray) -> tuple[Tensor, list]:
+    def _hear(self, waveform: np.ndarray) -> tuple[Tensor, list, list]:
         patches = self.processor.patches(Stimulus(None, 1.0, waveform))
         features = self.inner.sound(torch.from_numpy(patches).to(self.device))
         share = self.inner.sound_distribution(features).flatten(0, 2).mean(0)
-        return self.inner.project_sound(features).to(self.dtype), named(share, HEARD_NAMES)
+        return self.inner.project_sound(features).to(self.dtype), named(share, HEARD_NAMES), proposed.heard(share)
 
     @torch.inference_mode()
     def answer(

@@ -95,6 +95,11 @@ class MiniForConditionalGeneration(PreTrainedModel, GenerationMixin):
         features = features.to(self.vision.classifier.weight.dtype)
         return evidence.seen_words(self.vision.logits(features).float(), self.words(features).float(), **changes)
 
+    def word_chances(self, features: Tensor) -> Tensor:
+        """F x 7 x 7 x 1280 -> W, how likely a caption says each everyday word, by the frames' pooled features."""
+        logits = self.words(features.to(self.words.weight.dtype)).float()
+        return logits.mean((1, 2)).sigmoid().mean(0)
+
     def sound_distribution(self, features: Tensor, **changes) -> Tensor:
         """P x 3 x 2 x 1024 -> P x 3 x 2 x 521, shares of AudioSet's classes."""
         features = features.to(self.sound.classifier.weight.dtype)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class Encoded:
     """A stimulus as `mini` sees it: media tokens (N x hidden), frame times (s), number of sound patches.
 
+    perceived: what the tokens blend, best first; offered: what a person may tap as its name (proposed.py).
     media: digests of what was seen and heard, the same for the same pixels and samples.
     """
 
@@ -38,6 +39,7 @@ class Encoded:
     frame_times: np.ndarray
     patches: int
     perceived: dict[str, list[tuple[str, float]]]
+    offered: dict[str, list[tuple[str, float]]]
     media: tuple[bytes, bytes]
 
 

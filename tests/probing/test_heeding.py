@@ -40,7 +40,7 @@ def test_bias_and_deafness(named, perceived, said):
     assert said in answers.heard_it(comparison, BASE) and said in answers.answer_card(BASE, comparison)
     aligned = heeded(comparison, ALIGNED)
     assert (aligned.perceived, aligned.right) == (perceived, True)
-    luck = "and said so" if perceived else "right, though its encoder heard something else"
+    luck = "and said so" if perceived else "right, though its ears heard something else"
     assert luck in answers.heard_it(comparison, ALIGNED)
 
 
