@@ -15,8 +15,15 @@ from models.pretrained import loading
 from models.pretrained.families import RELEASES, family_of
 from models.qwen_omni.family import clip_tokens
 from models.speed import SPECIAL, full_size
+from tests import tiny_omni
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def torchvision():
+    """Before any model is made: transformers decides once a process which of its processors there are."""
+    tiny_omni.torchvision()
 
 
 def gemma(kind, period: int, layers: int, **text):
