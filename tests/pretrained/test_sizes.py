@@ -7,7 +7,6 @@ import pytest
 import torch
 import transformers
 from torch import nn
-from transformers import Gemma4Config, Gemma4UnifiedConfig, Qwen2_5OmniThinkerConfig, Qwen3OmniMoeThinkerConfig
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from models.adapters import LAYERS
@@ -26,19 +25,20 @@ def torchvision():
     tiny_omni.torchvision()
 
 
-def gemma(kind, period: int, layers: int, **text):
+def gemma(kind: str, period: int, layers: int, **text):
     """A Gemma 4 whose every `period`-th layer sees the whole prompt."""
     kinds = (["sliding_attention"] * (period - 1) + ["full_attention"]) * (layers // period)
     text |= {"num_hidden_layers": layers, "layer_types": kinds, "global_head_dim": 512}
-    return kind(text_config=text, audio_config={}, vision_config={})
+    return getattr(transformers, kind)(text_config=text, audio_config={}, vision_config={})
 
 
 def three_billion():
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]}
     text = dict(vocab_size=151_936, hidden_size=2048, intermediate_size=11_008, num_hidden_layers=36,
                 num_attention_heads=16, num_key_value_heads=2, rope_parameters=rope)  # fmt: skip
-    return Qwen2_5OmniThinkerConfig(text_config=text, vision_config={"hidden_size": 1280, "out_hidden_size": 2048},
-                                    audio_config={"output_dim": 2048}, **SPECIAL)  # fmt: skip
+    vision = {"hidden_size": 1280, "out_hidden_size": 2048}
+    audio = {"output_dim": 2048}
+    return transformers.Qwen2_5OmniThinkerConfig(text_config=text, vision_config=vision, audio_config=audio, **SPECIAL)
 
 
 def thirty_billion():
@@ -46,7 +46,8 @@ def thirty_billion():
                 num_key_value_heads=4, head_dim=128, num_experts=128, num_experts_per_tok=8,
                 moe_intermediate_size=768)  # fmt: skip
     vision = dict(depth=27, hidden_size=1152, intermediate_size=4304, out_hidden_size=2048)
-    return Qwen3OmniMoeThinkerConfig(text_config=text, vision_config=vision, audio_config={"output_dim": 2048})
+    audio = {"output_dim": 2048}
+    return transformers.Qwen3OmniMoeThinkerConfig(text_config=text, vision_config=vision, audio_config=audio)
 
 
 RELEASED = {  # as in the releases' config.json
@@ -54,15 +55,15 @@ RELEASED = {  # as in the releases' config.json
     "qwen2.5-omni-7b": lambda: full_size().config,
     "qwen3-omni-30b-a3b": thirty_billion,
     "gemma-4-e2b-it": lambda: gemma(
-        Gemma4Config, 5, 35, hidden_size=1536, intermediate_size=6144, num_attention_heads=8, num_key_value_heads=1,
+        "Gemma4Config", 5, 35, hidden_size=1536, intermediate_size=6144, num_attention_heads=8, num_key_value_heads=1,
         num_kv_shared_layers=20, use_double_wide_mlp=True,
     ),
     "gemma-4-e4b-it": lambda: gemma(
-        Gemma4Config, 6, 42, hidden_size=2560, intermediate_size=10_240, num_attention_heads=8, num_key_value_heads=2,
+        "Gemma4Config", 6, 42, hidden_size=2560, intermediate_size=10_240, num_attention_heads=8, num_key_value_heads=2,
         num_kv_shared_layers=18,
     ),
     "gemma-4-12b-it": lambda: gemma(
-        Gemma4UnifiedConfig, 6, 48, hidden_size=3840, intermediate_size=15_360, num_attention_heads=16,
+        "Gemma4UnifiedConfig", 6, 48, hidden_size=3840, intermediate_size=15_360, num_attention_heads=16,
         num_key_value_heads=8, attention_k_eq_v=True, num_global_key_value_heads=1,
     ),
 }  # fmt: skip
