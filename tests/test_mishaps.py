@@ -8,7 +8,7 @@ import pytest
 
 from demo.bench.runs.visiting import Front, Visitor
 from demo.pages import answers, mishaps, site
-from demo.pages.lab import OLD_FILM
+from demo.pages.lab import JOINING, OLD_FILM
 from models.omni import BASE, McGurkError
 from tests.perceiving import PerceivingModel, moved
 from tests.serving import served
@@ -279,3 +279,14 @@ def test_every_handler_and_endpoint_is_guarded(stand_ins):
     handlers = [one.fn for one in site.build(PerceivingModel()).fns.values() if one.fn is not None]
     inner = [getattr(one, "__wrapped__", one) if one.__code__.co_name == "filled" else one for one in handlers]
     assert len(inner) > 80 and {one.__code__.co_name for one in inner} == {"returns", "yields"}
+
+
+def test_old_answers_are_gone_while_another_film_is_made(visitor):
+    visitor.touch("go", values=SWAP)
+    visitor.sent.clear()
+    visitor.touch("go", values=SWAP | {"other": "rain"})
+    first = next(one for one in visitor.sent if one["msg"] == "process_generating")
+    names = [visitor.front.names.get(i, "") for i in visitor.front.events["go", "click"]["outputs"]]
+    shown = dict(zip(names, first["output"]["data"], strict=False))
+    assert JOINING in shown["status"] and isinstance(shown["player"], dict)  # the film is still the one from before
+    assert all(answers.is_busy(shown[card]) for card in ("answer-base", "answer-aligned"))

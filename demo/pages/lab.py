@@ -29,6 +29,7 @@ from models.omni import BASE, McGurkError
 
 MODEL_LANE = {"concurrency_id": "model", "concurrency_limit": None}  # who waits for the model has a place in Turns
 LOADING = "The model is loading. The first answer follows by itself."
+JOINING = "Picture and sound are being put together."
 ANSWERING = "The base model is answering.", "The tuned model is answering."
 OLD_FILM = "The film shown is still the one from before."
 TAGLINE = "When sight, sound and text disagree, what does a model believe?"
@@ -167,9 +168,10 @@ class LabPage:
         before, asked = self.lab.last(request.session_hash), None
         try:
             state, view = self._state(inputs), _view(layer, head, view, sink, step)
+            wanted = not only_if_fast or not self.lab.ready or self.lab.fast
+            yield self._begun(wanted)
             asking = self.lab.ask(request.session_hash, state)
             asked = next(asking)
-            wanted = not only_if_fast or not self.lab.ready or self.lab.fast
             yield self._answers(asked, busy=wanted, link=self._quiet_link(state))
             if not wanted:
                 return
@@ -187,6 +189,11 @@ class LabPage:
             yield self._fill()  # when it is over Gradio sends the last again, which then is not a megabyte of drawings
         except McGurkError as error:
             yield self._refused(error, old=before is not None and asked is None)
+
+    def _begun(self, wanted: bool) -> list[Any]:
+        """While the film is made the old answers, which are not about it, are gone. wanted: new ones will follow."""
+        base, aligned = answers.answer_card(BASE, None, busy=wanted), answers.second_card(None, busy=wanted)
+        return self._fill(status=answers.status(JOINING, True), base=base, aligned=aligned)
 
     def _answers(self, asked: Asked, *, busy: bool, link: Any = None) -> list[Any]:
         comparison = asked.comparison
