@@ -20,7 +20,7 @@ from demo.pages.markup import QUIET, warn
 from demo.session import Lab
 from demo.visitors import bundle
 from demo.visitors.bundle import Bundle
-from demo.visitors.shelf import COUNTED, MAX_CLIPS, SENSES, SLACK, OwnClip
+from demo.visitors.shelf import COUNTED, MAX_CLIPS, SENSES, OwnClip
 from demo.visitors.state import State
 from models.omni import McGurkError
 
@@ -66,10 +66,7 @@ class ShelfDrawer:
                         self.heard, self.heard_words = _truth("hear", "What makes the sound?", "heard")
                 with gr.Tab("Trim"):
                     self.window = gr.HTML(shelf_markup.window(None), elem_id="window")
-                    self.start = gr.Slider(
-                        0, 50, 0, step=0.1, label=FROM, interactive=False,
-                        elem_id="trim",
-                    )  # fmt: skip
+                    self.start = gr.Slider(0, 50, 0, step=0.1, label=FROM, interactive=False, elem_id="trim")
                 with gr.Tab("Play") as self.play_tab:
                     self.film = gr.Video(
                         label="What counts of it", show_label=False, interactive=False, height=150, elem_id="shelf-film"
@@ -232,7 +229,7 @@ class ShelfDrawer:
         chosen = bool(purpose) and clip is not None
         sounding = chosen and (not clip.frames or (purpose == HEAR and bool(clip.peaks)))
         pictured = chosen and not sounding
-        trims = clip is not None and clip.duration > COUNTED + SLACK
+        trims = clip is not None and clip.is_long
         values = {
             "mine": gr.Radio([(one.name, one.id) for one in clips], value=clip.id if clip else None),
             "pictures": shelf_markup.pictures(clips) if fresh else gr.skip(),
@@ -244,7 +241,7 @@ class ShelfDrawer:
             "window": shelf_markup.window(clip),
             "start": gr.Slider(
                 value=clip.start if clip else 0, maximum=round(clip.duration - COUNTED, 1) if trims else 1,
-                interactive=trims, label=FROM if trims else "Nothing to trim: all of it counts",
+                interactive=trims,
             ),
             "film": None,
             "clip": self._choices(session, "clip", clip.id if pictured else None) if fresh else gr.skip(),

@@ -14,7 +14,7 @@ import segno
 from demo.draw import strip
 from demo.pages.markup import data_uri
 from demo.visitors.invitations import SECONDS
-from demo.visitors.shelf import COUNTED, SLACK, OwnClip
+from demo.visitors.shelf import OwnClip
 
 SOUND_COLOUR = "%23e69f00"
 ARRIVING = '<p class="hint" role="status"></p>'  # the script says there what is on its way
@@ -36,7 +36,7 @@ def about(clip: OwnClip | None) -> str:
     if clip is None:
         return '<p class="hint">Upload, record or paste a clip: it lands here, and only you see it.</p>'
     length = f"{clip.seconds:.1f} s"
-    if clip.duration > COUNTED + SLACK:
+    if clip.is_long:
         length = f"{clip.start:.1f} to {clip.start + clip.seconds:.1f} s of {clip.duration:.0f} s"
     notices = "".join(f" <span>{escape(notice)}</span>" for notice in clip.notices)
     looking = "" if clip.perceived is not None else " <span>The model is looking and listening.</span>"
@@ -48,10 +48,11 @@ def window(clip: OwnClip | None) -> str:
     if clip is None:
         return '<p class="hint">A clip of more than ten seconds can be trimmed here.</p>'
     left, width = clip.start / clip.duration, min(1.0, clip.seconds / clip.duration)
+    whole = "" if clip.is_long else '<p class="hint">All of it counts: there is nothing to trim.</p>'
     film = f'<img alt="Frames of the clip" src="{data_uri("jpeg", clip.frames)}">' if clip.frames else ""
     return (
         f'<div class="strip" data-duration="{clip.duration:.2f}" data-seconds="{clip.seconds:.2f}">'
-        f'{film}{strip.outline(clip.peaks)}<i style="left:{left:.2%};width:{width:.2%}"></i></div>'
+        f'{film}{strip.outline(clip.peaks)}<i style="left:{left:.2%};width:{width:.2%}"></i></div>{whole}'
     )
 
 

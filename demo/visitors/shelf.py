@@ -79,6 +79,11 @@ class OwnClip:
         """The part that counts, with its labels."""
         return Source(self.used, self.name, self.seen, self.heard, self.notices)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether only a part of it counts."""
+        return self.duration > COUNTED + SLACK
+
     def label(self, sense: str) -> str | None:
         """What was said of a sense ("picture" or "sound")."""
         return getattr(self, _FIELDS[sense])
@@ -197,7 +202,7 @@ class Shelf:
             raise McGurkError(f"Your shelf holds {MAX_CLIPS} clips and is full: remove one first.")
 
     def _cut(self, clip: OwnClip, start: float) -> OwnClip:
-        if clip.duration <= COUNTED + SLACK:
+        if not clip.is_long:
             return clip
         start = round(min(max(float(start), 0.0), clip.duration - COUNTED), 1)
         out = self.folder / f"{clip.id}-{round(10 * start)}.mp4"

@@ -196,6 +196,14 @@ def test_a_situation_is_taken_along_as_a_file(visit, unlabelled, tmp_path):
     wait_for_question(elsewhere, "hear")
 
 
+def test_a_clip_that_counts_whole_has_nothing_to_trim(visit):
+    page = visit(f"clip={OTHER}&ask=see")
+    bring(page, gallery_clip("dog").path)
+    page.get_by_role("tab", name="Trim").click()
+    assert "nothing to trim" in page.locator("#window").inner_text()
+    assert not page.locator("#trim").is_visible()
+
+
 def test_what_counts_of_a_long_clip_is_chosen(visit, media_file):
     page = visit(f"clip={OTHER}&ask=see")
     bring(page, media_file("half-minute.mp4"))
