@@ -168,7 +168,7 @@ def markdown(points: Sequence[Point]) -> str:
             lost = f" ({round(change(lowest.mean, point.mean)):+d} %)" if point.mean else ""
             cells.append(f"{lowest.mean:.2f}{lost} at layer {lowest.layer}")
         ends = [exits.get((point.ask, point.adapter, kind, point.of)) for kind in (PICTURE, SOUND)]
-        cells += ["–" if end is None else f"layer {end}" for end in ends]
+        cells += ["–" if end is None else "the start" if end < 0 else f"layer {end}" for end in ends]
         lines.append(f"| {point.ask} | {point.adapter} | {point.of} | {_with_interval(point)} | {' | '.join(cells)} |")
     lines += ["", f"| asked | adapter | {' | '.join(SINGLE.values())} |", "|---|---|" + "---:|" * len(SINGLE)]
     for ask, adapter, cells in singles(points):
