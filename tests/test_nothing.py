@@ -17,7 +17,7 @@ NOTHINGS = {PICTURE: torch.randn(49, 24), SOUND: torch.randn(6, 24)}
 def encoded(frames: int, patches: int) -> Encoded:
     vision = torch.randn(49 * frames, 24) if frames else None
     sound = torch.randn(6 * patches, 24) if patches else None
-    return Encoded(Stimulus(None, 1.0, None), vision, sound, np.zeros(frames), patches, {}, (b"seen", b"heard"))
+    return Encoded(Stimulus(None, 1.0, None), vision, sound, np.zeros(frames), patches, {}, {}, (b"seen", b"heard"))
 
 
 def test_a_nothing_stands_for_every_frame_and_every_patch_and_is_no_clip_that_was_read():
