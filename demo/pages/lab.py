@@ -170,12 +170,12 @@ class LabPage:
             state, view = self._state(inputs), _view(layer, head, view, sink, step)
             wanted = not only_if_fast or not self.lab.ready or self.lab.fast
             yield self._begun(wanted)
-            asking = self.lab.ask(request.session_hash, state)
-            asked = next(asking)
+            steps = self.lab.ask(request.session_hash, state)
+            asked = next(steps)
             yield self._answers(asked, busy=wanted, link=self._quiet_link(state))
             if not wanted:
                 return
-            for asked in asking:
+            for asked in steps:
                 yield self._answers(asked, busy=not asked.complete)
             if not self.lab.model().can_look_inside:
                 said = f"Answered in {asked.comparison.seconds:.1f} s. {insides.BLIND}"
