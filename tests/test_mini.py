@@ -197,6 +197,14 @@ def test_pictures_are_encoded_once(mini, stimulus):
 
 
 @pytest.mark.mini
+def test_media_of_the_same_bytes_are_told_apart(mini):
+    """A second of silence in float64 is byte for byte two seconds of it in float32."""
+    one, two = Stimulus(None, 1.0, np.zeros(SAMPLE_RATE)), Stimulus(None, 1.0, np.zeros(2 * SAMPLE_RATE, np.float32))
+    long, short = mini.encode(two), mini.encode(one)
+    assert short.patches < long.patches and short.media != long.media
+
+
+@pytest.mark.mini
 def test_inert_and_foreign_adapters_are_refused(tmp_path):
     from models.mini import checkpoint
 

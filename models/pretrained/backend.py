@@ -324,5 +324,6 @@ def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:
 def _digest(stimulus: Stimulus) -> bytes:
     made = hashlib.blake2b(str(stimulus.fps).encode(), digest_size=16)
     for part in (stimulus.frames, stimulus.waveform):
-        made.update(b"none" if part is None else str(part.shape).encode() + np.ascontiguousarray(part).tobytes())
+        described = "none" if part is None else f"{part.dtype} {part.shape} "  # two silences may be the same bytes
+        made.update(described.encode() + (b"" if part is None else np.ascontiguousarray(part).tobytes()))
     return made.digest()
