@@ -22,6 +22,7 @@ from transformers.masking_utils import sdpa_mask
 from models.asks import BLOCK, Asks, Edit, Steered, causal
 
 PROBE = "mcgurk_probe"  # the name to load a model with: attn_implementation=PROBE
+LONG, ROWS = 1024, 512  # queries from which on a CPU reads a masked prompt in blocks, and rows of a block
 
 _recorder: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 _steered: ContextVar[Steered | None] = ContextVar("steered", default=None)
@@ -120,13 +121,40 @@ def probed_attention(module, query, key, value, attention_mask, scaling=None, **
     elif key.shape[1] == query.shape[1] and getattr(module, "num_key_value_groups", 1) > 1:
         output = _plain(query, key, value, attention_mask, scale)
     else:
-        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+        output = _attended(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     if layer is not None:
         for rows, edit in edits:
             _edit(output[rows], edit, layer, query[rows], key[rows], value[rows], _of(attention_mask, rows), scale)
         for rows, change in steered.each("outputs", layer, len(query)):
             output[rows] = change(output[rows], start, layer, module)
     return output, None
+
+
+def _attended(module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **kwargs) -> Tensor:
+    """SDPA: batch x queries x heads x width.
+
+    Under a mask a CPU computes closed keys too, which is half of a long prompt: block by block each row is read with
+    the keys up to its block's end, where the mask closes all others.
+    """
+    queries, start = query.shape[2], key.shape[2] - query.shape[2]
+    blocks = [(at, min(at + ROWS, queries)) for at in range(0, queries, ROWS)]
+    if (
+        mask is None or query.device.type != "cpu" or queries < LONG
+        or not all(_closed(mask[..., at:stop, start + stop : key.shape[2]]) for at, stop in blocks)
+    ):  # fmt: skip
+        return sdpa_attention_forward(module, query, key, value, mask, **kwargs)[0]
+    read = [
+        sdpa_attention_forward(
+            module, query[:, :, at:stop], key[:, :, :end], value[:, :, :end], mask[..., at:stop, :end], **kwargs
+        )[0]
+        for at, stop in blocks
+        for end in (start + stop,)
+    ]
+    return torch.cat(read, 1)
+
+
+def _closed(mask: Tensor) -> bool:
+    return bool((~mask if mask.dtype == torch.bool else mask <= torch.finfo(mask.dtype).min).all())
 
 
 def _plain(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:

@@ -7,12 +7,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
+from models import probe
 from models.asks import Asks, Edit
 from models.interventions import Cut, Exit, Look
 from models.interventions.cut import EVERYTHING, REGION
 from models.interventions.reading import Reader
 from models.omni import Kind, McGurkError, TokenMap
-from models.probe import PROBE, paused, recording, scores, steering
+from models.probe import PROBE, paused, probed_attention, recording, scores, steering
 
 LENGTH, STEPS = 23, 4
 
@@ -242,3 +243,28 @@ def test_what_edits_write_over_is_not_read_before(kv_heads, ids, monkeypatch):
     with steering(asks):
         again, _ = run(probed, ids)
     assert torch.equal(again, found) and not torch.equal(later, found) and not later.isnan().any()
+
+
+@pytest.mark.parametrize("start", (0, 70))
+@pytest.mark.parametrize("kind", ("bias", "open or closed", "open ahead"))
+def test_a_long_prompt_is_read_in_blocks_to_the_same_answer(monkeypatch, kind, start):
+    """With blocks of 16 rows for 50: what is closed is left out, what a mask opens ahead is read."""
+    generator = torch.Generator().manual_seed(1)
+    query = torch.randn(2, 4, 50, 8, generator=generator)
+    key, value = (torch.randn(2, 2, start + 50, 8, generator=generator) for _ in range(2))
+    seen = torch.ones(50, start + 50, dtype=torch.bool).tril(start)[None, None]
+    if kind == "open ahead":
+        seen[..., 3, start + 45] = True
+    mask = seen if kind == "open or closed" else torch.zeros(seen.shape).masked_fill(~seen, -torch.inf) + 0.5
+    module = build(PROBE).model.layers[0].self_attn
+    whole = probed_attention(module, query, key, value, mask)[0]
+    monkeypatch.setattr(probe, "LONG", 40)
+    monkeypatch.setattr(probe, "ROWS", 16)
+    read = []
+    forward = probe.sdpa_attention_forward
+    monkeypatch.setattr(
+        probe, "sdpa_attention_forward", lambda *given, **how: read.append(given[2].shape[2]) or forward(*given, **how)
+    )
+    found = probed_attention(module, query, key, value, mask)[0]
+    torch.testing.assert_close(found, whole)
+    assert read == ([start + 50] if kind == "open ahead" else [start + 16, start + 32, start + 48, start + 50])
