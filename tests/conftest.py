@@ -33,6 +33,8 @@ RECIPES = {
     "late.mkv": f"-f lavfi -i {PICTURE}:duration=3 -itsoffset 1 -f lavfi -i {TONE}:duration=2 {X264} -c:a libvorbis",
     "deep.mp4": f"-f lavfi -i {PICTURE}:duration=1 -c:v libx265 -x265-params log-level=none -pix_fmt yuv420p10le",
     "flat.mp4": f"-f lavfi -i color=gray:size=1800x2:rate=5:duration=1 {X264}",
+    "camera.avi": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v mjpeg -pix_fmt yuvj420p",
+    "phone.mp4": f"-f lavfi -i {PICTURE}:duration=8 {X264.replace('yuv420p', 'yuvj420p')}",
     "old.avi": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v mpeg4 -c:a mp3",
     "web.webm": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v libvpx -deadline realtime "
     "-c:a libopus",

@@ -177,6 +177,19 @@ def test_a_damaged_middle_is_said(tmp_path, media_file):
     assert any("damaged" in notice for notice in clip.notices)
 
 
+@pytest.mark.parametrize("name", ["camera.avi", "phone.mp4"])
+def test_a_full_range_picture_is_not_damaged_unless_it_is(tmp_path, media_file, name):
+    """The scaler complains of every such frame; a decoder's word at the end must be heard all the same."""
+    whole = media_file(name)
+    assert not any("damaged" in notice for notice in read_clip(whole).notices)
+    data = bytearray(whole.read_bytes())
+    at = len(data) * 3 // 4
+    data[at : at + 400] = bytes(400)
+    path = tmp_path / name
+    path.write_bytes(data)
+    assert any("damaged" in notice for notice in read_clip(path).notices)
+
+
 @pytest.mark.parametrize(
     "name",
     ["-i.mp4", "a\nb.mp4", "concat:a|b.mp4", "http:x.mp4", "clip%03d.png", "ünï 'quoted\" $(x).mp4", "no_suffix"],

@@ -44,6 +44,7 @@ def read(
             sampler.add(time, frame)
         else:
             heard.add(time, frame)
+        tracks.damaged |= complained()  # at once: the scaler says so much that a later complaint would find no room
     ends = {kind: lasting(tracks, track) for kind in ("picture", "sound") if (track := getattr(tracks, kind))}
     lasts = max(ends.values())
     duration = min(lasts, seconds)
