@@ -252,16 +252,32 @@ def test_what_is_offered_as_a_name_says_what_a_clip_shows_and_sounds_like(mini):
 @pytest.mark.mini
 def test_media_that_were_read_before_change_no_answer(mini, stimulus):
     """A question after another one about the same clip is answered exactly as it is on its own."""
-    mini._prefixes.clear()
+    mini.prefixes.clear()
     alone = mini.ask(stimulus, HEAR, ("rain", "dog"))
-    mini._prefixes.clear()
+    mini.prefixes.clear()
     mini.ask(stimulus, "What do you see?", ("rain", "dog"))
-    read = list(mini._prefixes)
+    read = list(mini.prefixes)
     after = mini.ask(stimulus, HEAR, ("rain", "dog"))
-    assert sorted(map(str, mini._prefixes)) == sorted(map(str, read))  # media, and media with text, for each adapter
+    assert sorted(map(str, mini.prefixes)) == sorted(map(str, read))  # media, and media with text, for each adapter
     for adapter, answer in after.items():
         assert (answer.text, answer.options) == (alone[adapter].text, alone[adapter].options)
         assert np.array_equal(answer.attention.rows, alone[adapter].attention.rows)
+
+
+@pytest.mark.mini
+def test_a_picture_that_was_read_with_another_sound_is_not_read_again(mini, stimulus, monkeypatch):
+    """Only its sound and what follows; the answer is the one that it gets without what was read before."""
+    other = mini.encode(replace(stimulus, waveform=stimulus.waveform[::-1].copy()))
+    mini.prefixes.clear()
+    [(_, alone)] = mini.answer(other, HEAR, ("rain", "dog"), adapters=(BASE,))
+    mini.prefixes.clear()
+    mini.ask(stimulus, HEAR, ("rain", "dog"))
+    read, on = [], mini.prefixes._on
+    monkeypatch.setattr(mini.prefixes, "_on", lambda *given: read.append(given[2:4]) or on(*given))
+    [(_, answer)] = mini.answer(other, HEAR, ("rain", "dog"), adapters=(BASE,))
+    assert read[0][0] == int(mini._prompt(other, HEAR).tokens.positions(Kind.VIDEO)[-1]) + 1
+    assert (answer.text, answer.options) == (alone.text, alone.options)
+    assert np.array_equal(answer.attention.rows, alone.attention.rows)
 
 
 @pytest.mark.mini
@@ -272,7 +288,7 @@ def test_only_what_touches_the_media_reads_them_anew(mini, stimulus, monkeypatch
         forwarded.append(given["inputs_embeds"].shape[1])
         return hidden(cache, **given)
 
-    mini._prefixes.clear()
+    mini.prefixes.clear()
     [_] = mini.answer(encoded, HEAR, ("rain", "dog"), adapters=(BASE,))
     monkeypatch.setattr(mini, "_hidden", watched)
     tokens = mini._prompt(encoded, HEAR).tokens
@@ -282,7 +298,8 @@ def test_only_what_touches_the_media_reads_them_anew(mini, stimulus, monkeypatch
         (Look(sound=4.0, rows="last"), asked),
         (Cut("sound", "last"), asked),
         (Inhibit(keep=0.5), words),
-        (Look(sound=4.0), len(tokens)),
+        (Look(sound=4.0), len(tokens) - int(tokens.positions(Kind.VIDEO)[-1]) - 1),
+        (Look(picture=4.0), len(tokens)),
     ):
         forwarded.clear()
         [_] = mini.answer(encoded, HEAR, ("rain", "dog"), adapters=(BASE,), steering=how)
@@ -322,6 +339,6 @@ def test_an_answer_is_left_off_between_two_passes_or_tokens(mini, looks):
         list(mini.answer(encoded, "What do you see?", stop=stop))
     assert len(looked) == looks  # at once, not one pass later
     unhurried = dict(mini.answer(encoded, "What do you see?"))
-    mini._prefixes.clear()
+    mini.prefixes.clear()
     fresh = dict(mini.answer(encoded, "What do you see?"))
     assert [unhurried[name].text for name in unhurried] == [fresh[name].text for name in fresh]

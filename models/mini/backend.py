@@ -28,6 +28,7 @@ from models.mini.encoders import FRAME_SIZE
 from models.mini.lens import read_out
 from models.mini.modelling import HEARD_NAMES, SEEN_NAMES
 from models.mini.perceived import named
+from models.mini.prefixes import Prefixes
 from models.mini.processing import END, Prompt, reply
 from models.mini.reading import Encoded, MiniReader, earlier
 from models.omni import (
@@ -49,7 +50,6 @@ from models.probe import PROBE, Recorder, paused, recording
 from models.versions import versions
 
 REMEMBERED = 32  # encoded pictures and sounds kept, a few hundred kB each
-READ = 8_000  # tokens whose keys and values are kept after an adapter has read them, 23 kB each
 
 
 def fast_dtype(device: str | None = None) -> torch.dtype:
@@ -81,7 +81,7 @@ class Mini(OmniModel):
         self._lock = threading.RLock()  # an intervention may have to encode what stands in for a modality
         self._pictures: OrderedDict = OrderedDict()
         self._sounds: OrderedDict = OrderedDict()
-        self._prefixes: OrderedDict = OrderedDict()
+        self.prefixes = Prefixes(self.inner.config.text_config, self._read_on)
         self._refuse_inert()
 
     @torch.inference_mode()
@@ -213,31 +213,9 @@ class Mini(OmniModel):
         with torch.inference_mode(), self._lock, self._using(adapter):
             yield MiniReader(self, adapter, encoded, self._prompt(encoded, question), question, stop=stop)
 
-    def _read(
-        self, adapter: str, encoded: Encoded, prompt: Prompt, first: int, stop: Callable[[], bool] = never
-    ) -> tuple[DynamicCache, int]:
-        """(a cache that has read the prompt up to the question, where that is).
-
-        The media are the same for every question about them, and so is a text that stands before the question: each
-        is read by itself, and its keys and values are kept. first: nothing is read from this position on.
-        """
-        ids, begin, past = prompt.ids, 0, []
-        ends = {int(prompt.tokens.positions(*kinds)[0]) for kinds in ((Kind.QUESTION, Kind.INJECTED), (Kind.QUESTION,))}
-        for end in sorted(end for end in ends if end <= first):
-            unless(stop)
-            key = (adapter, encoded.media, ids[:end].tobytes())
-            past = self._prefixes.pop(key, None) or self._read_on(past, prompt, begin, end, encoded)
-            self._prefixes[key] = past
-            begin = end
-        while sum(kept[0][0].shape[-2] for kept in self._prefixes.values()) > READ and len(self._prefixes) > 2:
-            self._prefixes.popitem(last=False)
-        return self._cache(past), begin
-
-    def _read_on(self, past: list, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> list[tuple]:
-        """Keys and values of every layer after `past` and the prompt's positions begin..end."""
-        cache = self._cache(past)
-        self._hidden(cache, inputs_embeds=self._embed(prompt, begin, end, encoded))
-        return [(layer.keys, layer.values) for layer in cache.layers]
+    def _read_on(self, cache: DynamicCache, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> Tensor:
+        """Last hidden states after the prompt's positions begin..end, which the cache has read then."""
+        return self._hidden(cache, inputs_embeds=self._embed(prompt, begin, end, encoded))
 
     def _embed(self, prompt: Prompt, begin: int, end: int, encoded: Encoded) -> Tensor:
         """1 x (end - begin) x hidden: the prompt's positions begin..end, media in their places."""
@@ -246,12 +224,6 @@ class Mini(OmniModel):
             there = (begin <= (places := prompt.tokens.positions(kind))) & (places < end)
             given.append(media[torch.from_numpy(there).to(media.device)] if there.any() else None)
         return self.inner.embed(torch.from_numpy(prompt.ids[begin:end])[None].to(self.device), *given)
-
-    def _cache(self, past: list[tuple[Tensor, Tensor]]) -> DynamicCache:
-        cache = DynamicCache(config=self.inner.config.text_config)
-        for layer, (keys, values) in enumerate(past):
-            cache.update(keys, values, layer)
-        return cache
 
     def _forward(self, cache: DynamicCache, keep: int = 1, **inputs) -> Tensor:
         """Logits (rows x keep x vocabulary, float32) of the last `keep` positions."""

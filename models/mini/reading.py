@@ -73,7 +73,7 @@ class MiniReader(Reader):
         end = len(self.tokens)
         with paused(), steering(None):
             first = min(one for one in (end, split, asks and asks.first) if one is not None)
-            cache, at = self.mini._read(self.adapter, self.encoded, self.prompt, first, self.stop)
+            cache, at = self.mini.prefixes.read(self.adapter, self.encoded, self.prompt, first, self.stop)
         with steering(asks):
             if split is not None:
                 with paused():
@@ -84,14 +84,14 @@ class MiniReader(Reader):
 
     def read_many(self, asks: Sequence[Asks]):
         first = min(*(one.first for one in asks), len(self.tokens) - 1)
-        cache, at = self.mini._read(self.adapter, self.encoded, self.prompt, first, self.stop)
+        cache, at = self.mini.prefixes.read(self.adapter, self.encoded, self.prompt, first, self.stop)
         if at < first:
             self._on(cache, at, first)
         past = [
             (layer.keys.expand(len(asks), -1, -1, -1), layer.values.expand(len(asks), -1, -1, -1))
             for layer in (cache.layers if first else ())
         ]
-        cache = self.mini._cache(past)
+        cache = self.mini.prefixes.cache([past])
         with steering(*asks):
             return cache, self._on(cache, first, len(self.tokens), len(asks))
 
