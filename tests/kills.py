@@ -4,30 +4,40 @@ Knows processes and signals. Each job is a process that works in a folder and pr
 finished; it is killed (SIGKILL: nothing can be tidied up) at a random moment and started again. After each kill, what
 was said to be finished must be there and whole, and nothing that is there may be false. The last start is left alone
 and must come to the end that an unharmed one comes to.
+
+Each start is a fork of one process that has imported everything and done nothing: imports take seconds, and leave
+nothing that a kill could harm.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
+import multiprocessing
+import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from tests import killed_app
 
-ROOT = Path(__file__).parent.parent
 LONGEST = 900  # s that an unharmed start may take
 DELAY = 0.3  # s after a line, at most, when the kill comes
+STARTS = multiprocessing.get_context("forkserver")
+STARTS.set_forkserver_preload(
+    ["tests.kills", "app", "tests.perceiving", "transformers.trainer", "models.teaching.trainer", "demo.draw.film"]
+)
 
 
 @dataclass(frozen=True)
@@ -263,31 +273,45 @@ def harm(name: str, rounds: int, seed: int, scratch: Path, tell: Callable[[str],
     said: list[str] = []
     met = 0
     for n in range(rounds):
-        process = _start(name, harmed, rounds)
+        process, lines = _start(name, harmed, rounds)
         for _ in range(chance.randint(1, job.lines)):
-            said.append(process.stdout.readline().rstrip("\n"))
+            said.append(lines.readline().rstrip("\n"))
         time.sleep(chance.uniform(0, DELAY))
-        met += process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        *whole, _torn = process.stdout.read().split("\n")
-        process.wait()
+        met += process.is_alive()
+        process.kill()
+        *whole, _torn = lines.read().split("\n")
+        process.join()
         said += whole
         job.check(harmed, said, rounds)
         tell(f"{name}: {n + 1} of {rounds} kills, {sum(line.startswith('done') for line in said)} things done")
     for folder in (harmed, unharmed):
-        process = _start(name, folder, rounds)
-        out, _ = process.communicate(timeout=LONGEST)
-        assert process.returncode == 0, f"{name} can't go on after it was killed"
+        process, lines = _start(name, folder, rounds)
+        late = threading.Timer(LONGEST, process.kill)
+        late.start()
+        out = lines.read()
+        process.join()
+        late.cancel()
+        assert process.exitcode == 0, f"{name} can't go on after it was killed"
         said += out.splitlines() if folder is harmed else []
     job.check(harmed, said, rounds)
     assert job.end(harmed) == job.end(unharmed), f"{name} ends differently after it was killed"
     return met
 
 
-def _start(name: str, folder: Path, rounds: int) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.kills", "--work", name, "--folder", str(folder)]
-    command += ["--rounds", str(rounds)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def _start(name: str, folder: Path, rounds: int) -> tuple[multiprocessing.process.BaseProcess, TextIO]:
+    """A process at work, and what it prints."""
+    printed, prints = STARTS.Pipe(duplex=False)
+    process = STARTS.Process(target=_work, args=(name, folder, rounds, prints))
+    process.start()
+    prints.close()  # or what it prints would never end
+    return process, open(os.dup(printed.fileno()))  # the caller reads it to its end
+
+
+def _work(name: str, folder: Path, rounds: int, prints: Connection) -> None:
+    os.dup2(prints.fileno(), 1)
+    prints.close()
+    JOBS[name].work(folder, rounds)
+    atexit._run_exitfuncs()  # as an application does that ends; a fork leaves without
 
 
 def main() -> None:
@@ -295,12 +319,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50, help="kills of each job; default 50")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", default=",".join(JOBS), help=f"of {', '.join(JOBS)}")
-    parser.add_argument("--work", choices=JOBS, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work:
-        JOBS[given.work].work(given.folder, given.rounds)
-        return
     with tempfile.TemporaryDirectory(prefix="mcgurk-kills-") as scratch:
         for name in given.jobs.split(","):
             met = harm(name, given.rounds, given.seed, Path(scratch), lambda line: print(line, file=sys.stderr))
