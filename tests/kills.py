@@ -36,7 +36,7 @@ LONGEST = 900  # s that an unharmed start may take
 DELAY = 0.3  # s after a line, at most, when the kill comes
 STARTS = multiprocessing.get_context("forkserver")
 STARTS.set_forkserver_preload(
-    ["tests.kills", "app", "tests.perceiving", "transformers.trainer", "models.teaching.trainer", "demo.draw.film"]
+    ["tests.killed_app", "app", "tests.perceiving", "transformers.trainer", "models.teaching.trainer", "demo.draw.film"]
 )
 
 

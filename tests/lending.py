@@ -31,11 +31,11 @@ reached.move = lambda callback=None: None
 
 @dataclass
 class Lender:
-    """What was asked for. status: what /schedule answers; 429 with `left` seconds of quota."""
+    """What was asked for and lent. most: loans until the quota is used up, but for `left` seconds."""
 
     seconds: list[int] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    status: int = 200
+    most: int = 1_000
     left: int = 0
     address: str = ""
 
@@ -50,9 +50,10 @@ def lending() -> Iterator[Lender]:
             parts = urlsplit(self.path)
             lender.calls.append(parts.path)
             body = b"{}"
-            status = lender.status if parts.path == "/schedule" else 200
+            status = 200
             if parts.path == "/schedule":
                 lender.seconds.append(int(parse_qs(parts.query)["durationSeconds"][0]))
+                status = 200 if len(lender.seconds) <= lender.most else 429
                 lent = {"idle": False, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "token"}
                 body = json.dumps(lent if status == 200 else {"left": lender.left, "wait": 600}).encode()
             self.send_response(status)

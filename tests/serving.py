@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,18 +33,26 @@ def model():
 
 def stand_in_gallery(folder: Path) -> Path:
     """A gallery of coloured screens with tones, written into `folder`."""
-    rows = []
-    for at, name in enumerate(NAMES):
-        picture = f"color=c=0x{60 * at + 20:02x}8090:size=320x180:rate=10:duration=3"
-        sound = f"sine=frequency={300 * at + 200}:duration=3"
-        common = [ffmpeg(), "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", picture]
-        film = folder / f"{name}.mp4"
-        encoded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", str(film)]
-        subprocess.run([*common, "-f", "lavfi", "-i", sound, *encoded], check=True, timeout=60)
-        subprocess.run([*common, "-frames:v", "1", str(folder / f"{name}.jpg")], check=True, timeout=60)
-        rows.append(f"{name},A {name},{name},{name},CC0-1.0,made for a test\n")
-    (folder / "clips.csv").write_text(TABLE + "".join(rows))
+    for name, content in _stand_ins().items():
+        (folder / name).write_bytes(content)
     return folder
+
+
+@cache
+def _stand_ins() -> dict[str, bytes]:
+    """The files of the gallery, made once: ffmpeg runs twice a clip."""
+    table = TABLE
+    with tempfile.TemporaryDirectory() as scratch:
+        for at, name in enumerate(NAMES):
+            picture = f"color=c=0x{60 * at + 20:02x}8090:size=320x180:rate=10:duration=3"
+            sound = f"sine=frequency={300 * at + 200}:duration=3"
+            common = [ffmpeg(), "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", picture]
+            encoded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+            film, still = (str(Path(scratch, f"{name}.{end}")) for end in ("mp4", "jpg"))
+            subprocess.run([*common, "-f", "lavfi", "-i", sound, *encoded, film], check=True, timeout=60)
+            subprocess.run([*common, "-frames:v", "1", still], check=True, timeout=60)
+            table += f"{name},A {name},{name},{name},CC0-1.0,made for a test\n"
+        return {path.name: path.read_bytes() for path in Path(scratch).iterdir()} | {"clips.csv": table.encode()}
 
 
 def use_gallery(folder: Path, patch) -> None:

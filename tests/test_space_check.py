@@ -5,18 +5,17 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from demo import space_check
 from demo.cli import main
 from demo.space import PYTHON, space_page
 from demo.space_check import PROJECT, check, resolve
 from models.omni import McGurkError
-from models.weights import is_offline
 
 README = """---
 title: Test
@@ -205,13 +204,34 @@ def complaints(version: str, *paths: Path) -> Counter:
     return Counter(done.stdout.splitlines())
 
 
-def test_types_fit_the_python_that_a_space_has_as_they_fit_the_one_that_tests_run_with(tmp_path):
-    """Both are asked alike: what only the other version has, or takes otherwise, is a complaint that this one lacks."""
-    here, code = "3.11", [PROJECT / part for part in ("app.py", "assets", "demo", "docs", "models")]
-    assert complaints(PYTHON, *code) - complaints(here, *code) == Counter()
-    (tmp_path / "old.py").write_text("import pkgutil\n\npkgutil.ImpImporter\n")
-    (found,) = complaints(PYTHON, tmp_path / "old.py") - complaints(here, tmp_path / "old.py")
-    assert "ImpImporter" in found
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """(what pip finds for this project, for one with a pin that does not exist), to come: it takes its time."""
+    impossible = tmp_path_factory.mktemp("impossible")
+    (impossible / "README.md").write_text(README)
+    (impossible / "requirements.txt").write_text("pydantic==2.14.0\n")
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(resolve, PROJECT), pool.submit(resolve, impossible)
+
+
+def found(answer: Future) -> list:
+    """The findings; skips where no package index can be asked."""
+    try:
+        return answer.result()
+    except McGurkError as error:
+        pytest.skip(str(error))
+
+
+def test_types_fit_the_python_that_a_space_has_as_they_fit_the_one_that_tests_run_with(tmp_path, asked):
+    """Both are asked alike: what only the other version has, or takes otherwise, is a complaint that this one lacks.
+
+    Pip is asked meanwhile.
+    """
+    old = tmp_path / "old.py"
+    old.write_text("import pkgutil\n\npkgutil.ImpImporter\n")
+    code = [PROJECT / part for part in ("app.py", "assets", "demo", "docs", "models")]
+    (only_there,) = complaints(PYTHON, *code, old) - complaints("3.11", *code, old)
+    assert "old.py" in only_there and "ImpImporter" in only_there
 
 
 def test_the_pinned_pydantic_is_the_one_that_a_space_takes_and_that_is_tested():
@@ -222,20 +242,12 @@ def test_the_pinned_pydantic_is_the_one_that_a_space_takes_and_that_is_tested():
     assert version("pydantic") == pinned.split()[0].partition("==")[2]
 
 
-@pytest.fixture
-def index():
-    """Skips where no package index can be asked."""
-    if is_offline() or space_check._pip("--no-deps", "pip").returncode:
-        pytest.skip("no package index can be reached")
+def test_pip_finds_all_that_a_space_installs_at_once(asked):
+    assert [finding.what for finding in found(asked[0])] == []
 
 
-def test_pip_finds_all_that_a_space_installs_at_once(index):
-    assert [finding.what for finding in resolve(PROJECT)] == []
-
-
-def test_what_pip_cannot_install_is_told(project, index):
-    (project / "requirements.txt").write_text("pydantic==2.14.0\n")
-    (finding,) = resolve(project)
+def test_what_pip_cannot_install_is_told(asked):
+    (finding,) = found(asked[1])
     assert finding.fails and "pydantic" in finding.what
 
 

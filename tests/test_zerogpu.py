@@ -66,13 +66,9 @@ ways = [Look(), Look(picture=0.0)]
 how = stimulus, "What do you see?", options, ways
 tell(sweeps=[[list(one) for one in asked.sweep(*how, adapters=("aligned",))] for asked in (Large(), model)])
 tell(visitor=refused("Is it loud?"), inside=refused("Is it broken?"), late=refused("Is it long?"))
-"""
-REFUSED = (
-    LENT.partition("own, lent =")[0]
-    + """
 tell(refused=refused("What do you hear?"))
 """
-)
+LOANS = 6  # of LENT; one more is refused
 SERVED = """
 import json, os
 import app
@@ -109,6 +105,7 @@ print(json.dumps(dict(kind=type(model).__name__, adapters=model.adapters, weight
 def lent(tmp_path_factory):
     """(what the service was asked, what the script told) of LENT."""
     with lending() as lender:
+        lender.most, lender.left = LOANS, 12
         told = on_space(lender, tmp_path_factory.mktemp("space"), LENT)
     return lender, {name: value for line in told for name, value in line.items()}
 
@@ -172,7 +169,8 @@ def test_a_loan_is_asked_for_as_long_as_it_is_expected_to_take(lent):
     ]
     assert lender.seconds[:3] == [ceil(seconds) for seconds in expected]
     assert lender.seconds[2] < lender.seconds[1] < lender.seconds[0] < zerogpu.LONGEST
-    assert lender.calls.count("/schedule") == lender.calls.count("/release") == len(lender.seconds) == 6
+    assert lender.calls.count("/schedule") == len(lender.seconds) == LOANS + 1
+    assert lender.calls.count("/release") == LOANS
 
 
 def test_a_loan_gives_what_the_model_gives_and_carries_no_more_rows_than_are_drawn(lent):
@@ -192,10 +190,8 @@ def test_what_a_visitor_can_mend_comes_out_of_a_loan_with_its_sentence(lent):
     )
 
 
-def test_a_used_up_quota_is_one_sentence(tmp_path):
-    with lending() as lender:
-        lender.status, lender.left = 429, 12
-        (told,) = on_space(lender, tmp_path, REFUSED)
+def test_a_used_up_quota_is_one_sentence(lent):
+    _, told = lent
     assert told["refused"].startswith("ZeroGPU lent no GPU for this (")
     assert told["refused"].endswith("): try again later, or duplicate this Space.")
 

@@ -58,13 +58,15 @@ def build(model: OmniModel | Future) -> gr.Blocks:
 
 
 def _tidy(lab: weakref.ref, blocks: weakref.ref) -> None:
-    """Look after files and memory as long as there is a Lab."""
+    """Look after files and memory as long as there is a Lab and its application is not closed."""
     idle: dict[str, float] = {}
     while True:
         time.sleep(TIDY)
         if (still := lab()) is None:
             return
         if (page := blocks()) is not None:
+            if hasattr(page, "server") and not page.is_running:  # it was launched, and is over
+                return
             forget_closed(page)
             forget_unread(page, idle)
         still.tidy()

@@ -3,6 +3,8 @@
 Neutral values change no bit, others change something, the cache changes nothing, and what isn't there is refused.
 """
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -80,21 +82,25 @@ def model(request):
     )
 
 
-def ask(model, how=None, given=None, **more):
-    return model.ask(given or stimulus(), QUESTION, OPTIONS, adapters=(BASE,), steering=how, max_new_tokens=2, **more)[
-        BASE
-    ]
+def ask(model, how=None):
+    return model.ask(stimulus(), QUESTION, OPTIONS, adapters=(BASE,), steering=how, max_new_tokens=2)[BASE]
+
+
+@pytest.fixture(scope="module")
+def once(model):
+    """once(how) is what `model` answers then, asked when first wanted: the same question has one answer."""
+    return cache(lambda how=None: ask(model, how))
 
 
 @pytest.mark.parametrize("neutral", NEUTRAL.values(), ids=lambda it: it.id)
-def test_neutral_values_change_no_bit(model, neutral):
-    plain, same = ask(model), ask(model, neutral)
+def test_neutral_values_change_no_bit(model, once, neutral):
+    plain, same = once(), ask(model, neutral)
     assert not neutral and same.options == plain.options and same.receipt.intervention == {}
     assert (same.attention.rows == plain.attention.rows).all() and same.text == plain.text
 
 
-def test_an_exit_after_the_last_layer_is_no_exit(model):
-    plain, left = ask(model).options, ask(model, Exit("picture", model.layers - 1)).options
+def test_an_exit_after_the_last_layer_is_no_exit(model, once):
+    plain, left = once().options, ask(model, Exit("picture", model.layers - 1)).options
     assert max(abs(plain[o] - left[o]) for o in OPTIONS) < 1e-4
     assert ask(model, Exit("picture", model.layers - 2)).options != left
 
@@ -112,9 +118,9 @@ def test_every_method_is_tried_here():
 
 
 @pytest.mark.parametrize("how", TRIED, ids=lambda it: f"{it.id}: {it.says()}")
-def test_it_changes_the_answer_and_the_receipt_says_how(model, how):
-    answer = ask(model, how)
-    assert answer.options != ask(model).options
+def test_it_changes_the_answer_and_the_receipt_says_how(model, once, how):
+    answer = once(how)
+    assert answer.options != once().options
     done = answer.receipt.intervention
     assert done["id"] == how.id and done["rows"] in ("all", "last") and done["extra passes"] >= 0
     assert done["layers"] and set(done["layers"]) <= set(range(model.layers)) and done["what"] == how.says()
@@ -155,17 +161,18 @@ def agree_with_a_cache_and_without(model, how):
 def test_what_is_not_there_is_refused(model, how):
     bare = tiny_omni.stimulus(frames=0, seconds=None)
     with pytest.raises(McGurkError, match=r"^There is no|^Position \d+ is not"):
-        ask(model, how if how.says().find("region") < 0 else Cut(REGION, EVERYTHING, region=(10_000,)), bare)
+        how = how if how.says().find("region") < 0 else Cut(REGION, EVERYTHING, region=(10_000,))
+        model.ask(bare, QUESTION, OPTIONS, adapters=(BASE,), steering=how, max_new_tokens=2)
 
 
-def test_a_sweep_is_each_of_its_answers(model):
+def test_a_sweep_is_each_of_its_answers(model, once):
     ways = [None, *(it for it in TRIED if it.id != "closer")]
     found = {place: shares for _, place, shares in model.sweep(
         model.encode(stimulus()), QUESTION, OPTIONS, ways, adapters=(BASE,)
     )}  # fmt: skip
     assert sorted(found) == list(range(len(ways)))
     for place, how in enumerate(ways):
-        alone = ask(model, how).options
+        alone = once(how).options
         assert list(found[place]) == list(OPTIONS)
         assert max(abs(found[place][o] - alone[o]) for o in OPTIONS) < 1e-4
 
@@ -195,9 +202,8 @@ def test_heads_move_where_their_modality_is_heard(model):
         moved(model, model.encode(stimulus(text="")), QUESTION, "text", adapters=(BASE,))
 
 
-def test_a_close_up_is_asked_about_with_the_whole_and_no_sweep_has_it(model):
-    answer = ask(model, Closer(BOTH))
-    plain = ask(model).receipt
+def test_a_close_up_is_asked_about_with_the_whole_and_no_sweep_has_it(model, once):
+    answer, plain = once(Closer(BOTH)), once().receipt
     assert answer.receipt.audio_seconds > plain.audio_seconds and len(answer.receipt.intervention["notes"]) == 2
     with pytest.raises(McGurkError, match="part of a sweep"):
         list(model.sweep(model.encode(stimulus()), QUESTION, OPTIONS, [Closer(BOTH)]))

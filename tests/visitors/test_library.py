@@ -1,12 +1,13 @@
 """Clips are read once: the gallery's ahead of time and apart from visitors' own."""
 
+import threading
 from concurrent.futures import Future
-from threading import get_ident
 
 import pytest
 
 from demo import clips
 from demo.conflicts import Conflict
+from demo.pages import site
 from demo.session import Lab
 from demo.visitors import library
 from demo.visitors.library import SPARE, Library
@@ -14,17 +15,17 @@ from demo.visitors.shelf import Source
 from demo.visitors.state import OWN, State
 from models.fake import FakeModel
 from models.omni import McGurkError
-from tests.serving import NAMES, stand_in_gallery, use_gallery
+from tests.serving import NAMES, served, stand_in_gallery, use_gallery
 
 
 @pytest.fixture
 def read(monkeypatch, tmp_path):
     """The names of files in the order in which they are read; the gallery is the stand-in one."""
     use_gallery(stand_in_gallery(tmp_path), monkeypatch)
-    names, read_clip, here = [], clips.read_clip, get_ident()
+    names, read_clip, here = [], clips.read_clip, threading.get_ident()
 
     def reading(path, *sampling, **labels):
-        if get_ident() == here:  # not what the application of an earlier test reads ahead while it is idle
+        if threading.get_ident() == here:  # not what the application of an earlier test reads ahead while it is idle
             names.append(path.stem)
         return read_clip(path, *sampling, **labels)
 
@@ -103,6 +104,17 @@ def test_the_gallery_is_read_ahead_while_nobody_asks(read, tmp_path):
     assert read == [*NAMES[:2], *NAMES]
     lab.tidy()
     assert read[-len(NAMES) :] == list(NAMES)
+
+
+def test_an_application_that_is_closed_reads_nothing_ahead(read, tmp_path, monkeypatch):
+    monkeypatch.setattr(site, "TIDY", 0.05)
+    before, tidied = {*threading.enumerate()}, threading.Event()
+    monkeypatch.setattr(Lab, "tidy", lambda _lab: tidied.set())
+    with served(FakeModel(), tmp_path / "cache", monkeypatch):
+        assert tidied.wait(20)
+        [tidy] = [thread for thread in {*threading.enumerate()} - before if thread.name == "tidy"]
+    tidy.join(20)
+    assert not tidy.is_alive()
 
 
 def test_reading_ahead_drives_nothing_out_and_a_broken_clip_is_left_to_whoever_chooses_it(read):

@@ -236,9 +236,7 @@ def _fine(view: _View, samples: list[Sample], sense: str, detail: str) -> list[M
     if not samples:
         return []
     guess = sum(1 / len(sample["options"]) for sample in samples) / len(samples)
-    right = view.proportion(
-        ALONE, detail, samples, lambda sample: sample["perceived"][sense] == sample["truth"]
-    )
+    right = view.proportion(ALONE, detail, samples, lambda sample: sample["perceived"][sense] == sample["truth"])
     return [view.number(CHANCE, detail, guess, len(samples)), right]
 
 

@@ -44,8 +44,16 @@ def start(tmp_path, tmp_path_factory):
             context.__exit__(None, None, None)
 
 
-def test_visitors_meet_no_errors_and_no_crossed_answers(start):
-    address = start(FakeModel(0.02))
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Of an application that many tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
+        with served(FakeModel(0.02), tmp_path_factory.mktemp("cache"), patch) as url:
+            yield url.rstrip("/")
+
+
+def test_visitors_meet_no_errors_and_no_crossed_answers(address):
     *_, found = load.run(load.Config(address, visitors=6, minutes=0.2, think=0.3, rest=0.1))
     assert (found.errors, found.crossed) == ([], [])
     assert set(found.waits) >= {"gallery", "own words"} and found.requests >= 2 * 6  # however slow the machine
@@ -57,8 +65,7 @@ def test_visitors_meet_no_errors_and_no_crossed_answers(start):
     assert found.rested.resident > 50 and found.rested.disk >= 0 and found.rested.files > 5
 
 
-def test_it_is_over_after_as_many_requests_as_were_wanted(start):
-    address = start(FakeModel())
+def test_it_is_over_after_as_many_requests_as_were_wanted(address):
     config = load.Config(address, visitors=4, minutes=2, think=0.1, rest=0.1, requests=30)
     *said, found = load.run(config)
     assert found.enough and found.seconds < 60 and not found.errors
@@ -87,8 +94,8 @@ def test_crossed_answers_are_seen(start):
     assert len(crowd.found.crossed) == 3 and "'cat'" in crowd.found.crossed[-1]
 
 
-def test_a_class_works_through_the_same_situations(start):
-    front, clips = Front.read(start(FakeModel())), load.gallery()
+def test_a_class_works_through_the_same_situations(address):
+    front, clips = Front.read(address), load.gallery()
     crowd = load._Crowd(load.Config(situations=2), front, clips)
     asked = set()
 
@@ -158,7 +165,6 @@ def test_percentiles_are_values_that_occurred():
     assert [load._at([1, 2, 3, 4], p) for p in (50, 95, 100)] == [2, 4, 4] and load._at([7], 50) == 7
 
 
-def test_a_process_is_found_by_its_port(start):
-    address = start(FakeModel())
+def test_a_process_is_found_by_its_port(address):
     assert process.listening(urlsplit(address).port) == os.getpid()
     assert process.look(None).resident != process.look(os.getpid()).resident > 50
