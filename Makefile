@@ -25,7 +25,7 @@ demo: weights
 
 test: weights $(VENV)/.tests
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 weights: $(VENV)/.app
 	$(BIN)/python -m models.weights

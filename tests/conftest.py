@@ -51,6 +51,21 @@ RECIPES = {
     "huge.png": "-f lavfi -i color=size=4200x100 -frames:v 1",
 }
 
+# files that take longest: begun late, one would go on alone while the other core has nothing left to do
+LONGEST = (
+    "interventions/test_identity.py", "browser/test_shelf.py", "browser/test_bench.py", "browser/test_workshop.py",
+    "browser/test_lab.py", "browser/test_picks.py", "pretrained/test_families.py", "test_kills.py", "test_zerogpu.py",
+    "test_callers.py", "bench/runs/test_load.py", "browser/test_space.py", "browser/test_full.py", "test_mini.py",
+    "test_space_check.py", "test_tuning.py", "test_lessons.py", "test_encoders.py", "test_tune.py",
+    "bench/runs/test_timing.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the order within a file stays."""
+    place = {Path(__file__).parent / name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
 
 @pytest.fixture(scope="session")
 def one_thread():

@@ -1,21 +1,24 @@
 """What is found before anything is sent to a Space, on small made projects with one fault each, and on this one."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+import uv
 from packaging.requirements import Requirement
 
+from demo import space_check
 from demo.cli import main
 from demo.space import PYTHON, space_page
 from demo.space_check import PROJECT, check, resolve
 from models.omni import McGurkError
+from models.weights import is_offline
 
 README = """---
 title: Test
@@ -204,29 +207,8 @@ def complaints(version: str, *paths: Path) -> Counter:
     return Counter(done.stdout.splitlines())
 
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """(what pip finds for this project, for one with a pin that does not exist), to come: it takes its time."""
-    impossible = tmp_path_factory.mktemp("impossible")
-    (impossible / "README.md").write_text(README)
-    (impossible / "requirements.txt").write_text("pydantic==2.14.0\n")
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(resolve, PROJECT), pool.submit(resolve, impossible)
-
-
-def found(answer: Future) -> list:
-    """The findings; skips where no package index can be asked."""
-    try:
-        return answer.result()
-    except McGurkError as error:
-        pytest.skip(str(error))
-
-
-def test_types_fit_the_python_that_a_space_has_as_they_fit_the_one_that_tests_run_with(tmp_path, asked):
-    """Both are asked alike: what only the other version has, or takes otherwise, is a complaint that this one lacks.
-
-    Pip is asked meanwhile.
-    """
+def test_types_fit_the_python_that_a_space_has_as_they_fit_the_one_that_tests_run_with(tmp_path):
+    """Both are asked alike: what only the other version has, or takes otherwise, is a complaint that this one lacks."""
     old = tmp_path / "old.py"
     old.write_text("import pkgutil\n\npkgutil.ImpImporter\n")
     code = [PROJECT / part for part in ("app.py", "assets", "demo", "docs", "models")]
@@ -242,13 +224,32 @@ def test_the_pinned_pydantic_is_the_one_that_a_space_takes_and_that_is_tested():
     assert version("pydantic") == pinned.split()[0].partition("==")[2]
 
 
-def test_pip_finds_all_that_a_space_installs_at_once(asked):
-    assert [finding.what for finding in found(asked[0])] == []
+def test_all_that_a_space_installs_at_once_fits_together(tmp_path):
+    """As uv finds: it reads what packages say they need, where pip fetches gigabytes of them to find the same."""
+    more, environment = tmp_path / "added.txt", dict(os.environ)
+    more.write_text("\n".join(space_check.added()))
+    if index := os.environ.get("PIP_INDEX_URL"):
+        environment["UV_DEFAULT_INDEX"] = index
+    if is_offline():
+        pytest.skip("MCGURK_OFFLINE is set")
+    command = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--python-version", PYTHON, "--only-binary", ":all:"]
+    command += [str(PROJECT / "requirements.txt"), str(more)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    if "Failed to fetch" in done.stderr:
+        pytest.skip("no package index can be reached")
+    assert done.returncode == 0, done.stderr
+    assert {"torch", "gradio", "spaces", "peft"} <= {line.partition("==")[0] for line in done.stdout.splitlines()}
 
 
-def test_what_pip_cannot_install_is_told(asked):
-    (finding,) = found(asked[1])
-    assert finding.fails and "pydantic" in finding.what
+@pytest.mark.parametrize(("pin", "fits"), [("pluggy==1.6.0", True), ("pluggy==1.0.0", False)])
+def test_pip_is_asked_for_what_is_pinned_and_what_a_space_adds(project, monkeypatch, pin, fits):
+    monkeypatch.setattr(space_check, "added", lambda folder: ["pytest==9.2.0"])  # needs pluggy 1.5; both are small
+    (project / "requirements.txt").write_text(f"{pin}\n")
+    try:
+        findings = resolve(project)
+    except McGurkError as error:
+        pytest.skip(str(error))
+    assert [finding.fails and "pluggy" in finding.what for finding in findings] == ([] if fits else [True])
 
 
 def test_without_the_net_pip_is_not_asked(project, monkeypatch):
