@@ -38,6 +38,8 @@ RECIPES = {
     "old.avi": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v mpeg4 -c:a mp3",
     "web.webm": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v libvpx -deadline realtime "
     "-c:a libopus",
+    "live.webm": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 -c:v libvpx -deadline realtime "
+    "-c:a libopus -live 1",
     "stream.ts": f"-f lavfi -i {PICTURE}:duration=2 -f lavfi -i {TONE}:duration=2 {X264} -c:a aac",
     "moving.gif": f"-f lavfi -i {PICTURE}:duration=1",
     "sound.wav": f"-f lavfi -i {TONE}:duration=2",

@@ -177,6 +177,15 @@ def test_a_damaged_middle_is_said(tmp_path, media_file):
     assert any("damaged" in notice for notice in clip.notices)
 
 
+def test_a_recording_of_no_stated_length_ends_where_it_was_stopped(tmp_path, media_file):
+    """Browsers' recorders stop within a block; of a file that says how long it is, something is missing then."""
+    for name, damaged in (("live.webm", False), ("web.webm", True)):
+        data = media_file(name).read_bytes()
+        path = tmp_path / name
+        path.write_bytes(data[: len(data) * 9 // 10])
+        assert any("damaged" in notice for notice in read_clip(path).notices) == damaged
+
+
 @pytest.mark.parametrize("name", ["camera.avi", "phone.mp4"])
 def test_a_full_range_picture_is_not_damaged_unless_it_is(tmp_path, media_file, name):
     """The scaler complains of every such frame; a decoder's word at the end must be heard all the same."""

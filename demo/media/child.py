@@ -59,15 +59,15 @@ def _imported(do: str, picture: bool):
     return getattr(operations, do)
 
 
-def _drained(complaints: int) -> bool:
-    """Whether libraries complained of the file since the last call; the scaler's words are not about the file."""
+def _drained(complaints: int) -> list[str]:
+    """What libraries complained of since the last call, by line; the scaler's words are not about the file."""
     said = b""
     try:
         while more := os.read(complaints, 1 << 16):
             said += more
     except BlockingIOError:
         pass
-    return any(line and not line.startswith(SCALER) for line in said.splitlines())
+    return [line.decode("utf-8", "replace") for line in said.splitlines() if line and not line.startswith(SCALER)]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Knows what of the walk over a file becomes an answer. Does not know the process, pictures in picture formats, or clips.
 
-Each function takes the file, where its answer goes, and a function that says (and forgets) whether libav complained.
+Each function takes the file, where its answer goes, and a function that says (and forgets) what libav complained of.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from demo.media.moving import Canvas, Film, Sampler
 from demo.media.sound import Heard, Timeline, played_layout
 from models.omni import McGurkError
 
+Complained = Callable[[], list[str]]
+ENDED = "File ended prematurely"  # Matroska's word for a file that stops within a block
+
 av.logging.set_level(av.logging.ERROR)
 av.logging.restore_default_callback()  # complaints go to standard error
 
 
-def probe(file: BinaryIO, out: BinaryIO, complained: Callable[[], bool]) -> None:
+def probe(file: BinaryIO, out: BinaryIO, complained: Complained) -> None:
     """Answer with the MediaInfo of a file of which only the first frames were decoded."""
     tracks = survey(file)
     write_answer(out, {"info": _info(tracks, tracks.stated).to_dict()})
 
 
-def read(
-    file: BinaryIO, out: BinaryIO, complained: Callable[[], bool], fps: float, max_side: int, seconds: float
-) -> None:
+def read(file: BinaryIO, out: BinaryIO, complained: Complained, fps: float, max_side: int, seconds: float) -> None:
     """Answer with frames at 0, 1/fps... s and the sound as 16 kHz mono, both on one clock, at most `seconds`."""
     tracks = survey(file)
     canvas = Canvas(max_side, tracks.facts.get("sar", 1.0))
@@ -44,7 +45,7 @@ def read(
             sampler.add(time, frame)
         else:
             heard.add(time, frame)
-        tracks.damaged |= complained()  # at once: the scaler says so much that a later complaint would find no room
+        tracks.damaged |= _hurt(tracks, complained())  # at once: the scaler says so much that it would fill the pipe
     ends = {kind: lasting(tracks, track) for kind in ("picture", "sound") if (track := getattr(tracks, kind))}
     lasts = max(ends.values())
     duration = min(lasts, seconds)
@@ -57,14 +58,14 @@ def read(
         steady=len(canvas.sizes) <= 1,
         sound_gaps=heard.mix.gaps > 0,
     )
-    answer = {"duration": duration, "damaged": tracks.damaged or complained(), "cancelled": alone}
+    answer = {"duration": duration, "damaged": tracks.damaged or _hurt(tracks, complained()), "cancelled": alone}
     write_answer(out, {"info": info.to_dict(), **answer}, frames, waveform if tracks.sound else None)
 
 
 def film(
     file: BinaryIO,
     out: BinaryIO,
-    complained: Callable[[], bool],
+    complained: Complained,
     size: tuple[int, int],
     seconds: float,
     freeze: float | None = None,
@@ -91,7 +92,7 @@ def film(
     written.finish(seconds)
 
 
-def sound(file: BinaryIO, out: BinaryIO, complained: Callable[[], bool], seconds: float) -> None:
+def sound(file: BinaryIO, out: BinaryIO, complained: Complained, seconds: float) -> None:
     """Write the sound in its own channels and rate (at most 48 kHz) as an AU file of floats, on the clock of `read`."""
     tracks = survey(file)
     line = None
@@ -105,6 +106,11 @@ def sound(file: BinaryIO, out: BinaryIO, complained: Callable[[], bool], seconds
     samples = line.finish(min(lasting(tracks, tracks.sound), seconds))
     out.write(struct.pack(">4s5I", b".snd", 24, samples.size * 4, 6, line.rate, len(samples)))  # 6: 32-bit float
     out.write(samples.T.astype(">f4").tobytes())
+
+
+def _hurt(tracks: Tracks, complaints: list[str]) -> bool:
+    """Whether complaints are about damage: a recording of no stated length ends wherever its recorder was stopped."""
+    return any(tracks.stated is not None or ENDED not in line for line in complaints)
 
 
 def _info(tracks: Tracks, lasts: float | None, **more) -> MediaInfo:

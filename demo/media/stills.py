@@ -18,13 +18,13 @@ from demo.media.moving import Film, Sampler
 from models.omni import McGurkError
 
 
-def probe(file: BinaryIO, out: BinaryIO, complained: Callable[[], bool]) -> None:
+def probe(file: BinaryIO, out: BinaryIO, complained: Callable[[], list[str]]) -> None:
     """Answer with the MediaInfo of a picture that was not decoded."""
     write_answer(out, {"info": _info(pictures.opened(file)).to_dict()})
 
 
 def read(
-    file: BinaryIO, out: BinaryIO, complained: Callable[[], bool], fps: float, max_side: int, seconds: float
+    file: BinaryIO, out: BinaryIO, complained: Callable[[], list[str]], fps: float, max_side: int, seconds: float
 ) -> None:
     """Answer with the frames of an animation, or with the one of a photograph."""
     image = pictures.opened(file)
@@ -43,7 +43,7 @@ def read(
 def film(
     file: BinaryIO,
     out: BinaryIO,
-    complained: Callable[[], bool],
+    complained: Callable[[], list[str]],
     size: tuple[int, int],
     seconds: float,
     freeze: float | None = None,

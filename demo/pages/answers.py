@@ -112,12 +112,26 @@ def second_card(comparison: Comparison | None, *, busy: bool = False) -> str:
 
 def badge(comparison: Comparison, adapter: str) -> str:
     """Whom an answer followed, in words, with a symbol, in that modality's colour."""
+    kind, symbol, words = _whom(comparison, adapter)
+    return f'<p class="badge {kind}"><span aria-hidden="true">{symbol}</span> {words}</p>'
+
+
+def spoken(comparison: Comparison) -> str:
+    """Both answers and whom they followed, as a screen reader says them when they are there."""
+    return " ".join(
+        f"{TITLES.get(adapter, adapter)}: {answer.text or 'nothing'}, {_whom(comparison, adapter)[2]}."
+        for adapter, answer in comparison.answers.items()
+    )
+
+
+def _whom(comparison: Comparison, adapter: str) -> tuple[str, str, str]:
+    """Class, symbol and words of a badge."""
     kind, symbol, words = FOLLOWED[comparison.followed[adapter]]
     if comparison.question.kind == "match":
-        words = MATCHED.get(comparison.followed[adapter], words)
-    elif _one_thing(comparison, adapter):
-        kind, symbol, words = FOLLOWED[BOTH][0], FOLLOWED[BOTH][1], AGREED
-    return f'<p class="badge {kind}"><span aria-hidden="true">{symbol}</span> {words}</p>'
+        return kind, symbol, MATCHED.get(comparison.followed[adapter], words)
+    if _one_thing(comparison, adapter):
+        return FOLLOWED[BOTH][0], FOLLOWED[BOTH][1], AGREED
+    return kind, symbol, words
 
 
 def _one_thing(comparison: Comparison, adapter: str) -> bool:
@@ -149,9 +163,18 @@ def bars(answer: Answer, stimulus: Stimulus, before: Answer | None = None) -> st
     return f'<ul class="bars" aria-label="Probability of each option">{rows}</ul>'
 
 
-def status(text: str = "", busy: bool = False) -> str:
-    """One line that screen readers announce."""
-    return f'<p class="status{" busy" if busy else ""}" role="status" aria-live="polite">{escape(text) or "&nbsp;"}</p>'
+def status(text: str = "", busy: bool = False, unseen: str = "") -> str:
+    """One line that screen readers announce. unseen: what only they say."""
+    also = f' <span class="unseen">{escape(unseen)}</span>' if unseen else ""
+    said = escape(text) or "&nbsp;"
+    return f'<p class="status{" busy" if busy else ""}" role="status" aria-live="polite">{said}{also}</p>'
+
+
+def answered(comparison: Comparison, recalled: bool = False, more: str = "") -> str:
+    """The line once both answers are there; screen readers say besides what they are. more: a further sentence."""
+    seconds = f"{comparison.seconds:.1f} s"
+    said = f"Answered before, in {seconds}: shown again." if recalled else f"Answered in {seconds}."
+    return status(f"{said} {more}".strip(), unseen=spoken(comparison))
 
 
 def receipt(comparison: Comparison | None) -> str:

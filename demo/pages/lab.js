@@ -6,8 +6,11 @@ window.mcgurk = (() => {
   const space = () => document.querySelector('meta[name="mcgurk-space"]')?.content;
   const page = () => space() || location.origin + location.pathname;
 
-  /* The state in the address bar; keys of the host ("__theme") stay. */
+  /* The state in the address bar; keys of the host ("__theme") stay. It is replaced, so that "back" need not go through
+     everything that was ever asked. */
+  let stated = null; // the last query
   function address(query) {
+    stated = query;
     const kept = location.search.slice(1).split("&").filter((part) => part.startsWith("__"));
     const parts = [...kept, ...(query ? [query] : [])].join("&");
     history.replaceState(history.state, "", location.pathname + (parts ? "?" + parts : ""));
@@ -120,16 +123,52 @@ window.mcgurk = (() => {
     setTimeout(() => { if (refusal()?.refusal === one) find("go")?.click(); }, 1000 * (Number(said.again) + Math.random()));
   }, 500);
 
-  /* The drawer with the visitor's own clips. It lies over the cards and moves nothing. */
+  /* The drawer with the visitor's own clips. It lies over the cards, which can't be reached then, and moves nothing.
+     An open one is an entry of the browser's history: "back" closes it, and does not leave the page. */
   let opener = null, wanted = "see"; // to see what is brought, or to hear it
+  let leaving = false; // the entry that is being taken off
   const isOpen = () => find("shelf")?.hasAttribute("data-open");
   const purpose = () => wanted;
-  function shelf(open, what = "see") {
-    if (open && !isOpen()) opener = document.activeElement;
-    wanted = what;
-    find("shelf").toggleAttribute("data-open", open);
+  const covers = () => !window.matchMedia("(max-width: 760px)").matches;
+  const entry = () => history.state?.drawer;
+  function enter() {
+    if (!entry()) history.pushState({ ...history.state, drawer: true }, "");
+  }
+  function put(open) {
+    const drawer = find("shelf"), cards = document.querySelector(".cards");
+    if (!drawer || open === isOpen()) return;
+    if (open) opener = document.activeElement;
+    Object.assign(drawer, { role: "dialog", ariaLabel: "Your clips" });
+    drawer.toggleAttribute("data-open", open);
+    if (cards) cards.inert = open && covers();
+    document.documentElement.style.scrollPaddingBottom = open && !covers() ? "62vh" : ""; // what has the focus is above it
     (open ? find("upload") : opener)?.focus({ preventScroll: true });
   }
+  function shelf(open, what = "see") {
+    wanted = what;
+    put(open);
+    if (open && !leaving) enter();
+    if (open || !entry() || leaving) return;
+    leaving = true;
+    history.back();
+  }
+  window.addEventListener("popstate", () => {
+    if (leaving) {
+      leaving = false;
+      if (isOpen()) enter(); // it was opened again meanwhile
+    } else put(Boolean(entry()));
+    if (stated !== null) address(stated); // the entry that was come to bears an older one
+  });
+  /* Where the focused button is gone, with the last clip, the next thing to do has the focus. */
+  function stay() {
+    const lost = () => document.activeElement === document.body || !document.activeElement.checkVisibility();
+    setTimeout(() => { if (isOpen() && lost()) find("upload").focus({ preventScroll: true }); }, 100);
+  }
+  /* A row of choices is named in a sentence beside it, which screen readers don't take for its name. */
+  setInterval(() => {
+    for (const group of document.querySelectorAll("fieldset:not([aria-label])"))
+      group.ariaLabel = group.querySelector("[data-testid=block-info]")?.textContent.trim() ?? "";
+  }, 1000);
 
   /* Gradio sends a number that is out of range as it was typed, is refused, and then shows the nearest that is not. */
   document.addEventListener("blur", (e) => {
@@ -204,5 +243,5 @@ window.mcgurk = (() => {
     if (e.key === "Escape" && isOpen()) shelf(false);
   });
 
-  return { address, copy, choose, frame: show, press, purpose, reveal, say, shelf, trim };
+  return { address, copy, choose, frame: show, press, purpose, reveal, say, shelf, stay, trim };
 })();

@@ -178,8 +178,8 @@ class LabPage:
             for asked in steps:
                 yield self._answers(asked, busy=not asked.complete)
             if not self.lab.model().can_look_inside:
-                said = f"Answered in {asked.comparison.seconds:.1f} s. {insides.BLIND}"
-                yield self._fill(status=answers.status(said), **self._received(asked, request.session_hash))
+                said = answers.answered(asked.comparison, more=insides.BLIND)
+                yield self._fill(status=said, **self._received(asked, request.session_hash))
                 return
             insides.check(view, self.lab.model())
             asked = self.lab.with_reference(request.session_hash, view.kind)
@@ -201,8 +201,9 @@ class LabPage:
         said = "" if not busy else LOADING if not self.lab.ready else ANSWERING[min(done, len(ANSWERING) - 1)]
         if asked.wait and not comparison:
             return self._fill(status=answers.status(answers.waiting(asked.wait), busy))
+        ended = comparison is not None and not busy
         filled = {
-            "status": answers.status(said or (_answered(asked) if comparison else ""), busy),
+            "status": answers.answered(comparison, asked.recalled) if ended else answers.status(said, busy),
             "base": answers.answer_card(BASE, comparison, busy=busy),
             "aligned": answers.second_card(comparison, busy=busy),
         }
@@ -388,11 +389,6 @@ class LabPage:
 
 def _view(layer: int, head: int, view: str, sink: bool, step: str) -> View:
     return View(int(layer), int(head), view, bool(sink), int(step))
-
-
-def _answered(asked: Asked) -> str:
-    seconds = f"{asked.comparison.seconds:.1f} s"
-    return f"Answered before, in {seconds}: shown again." if asked.recalled else f"Answered in {seconds}."
 
 
 def _page() -> gr.Blocks:

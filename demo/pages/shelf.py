@@ -291,7 +291,9 @@ class ShelfDrawer:
         for event in (uploaded, trimmed):
             event.then(None, None, None, js="() => window.mcgurk.say('')", **QUIET)
         then_ask(trimmed, look=True)
-        then_ask(self.remove.click(self.take_away, [self.mine, c.clip, c.other], shown, **QUIET))
+        removed = self.remove.click(self.take_away, [self.mine, c.clip, c.other], shown, **QUIET)
+        removed.then(None, None, None, js="() => window.mcgurk.stay()", **QUIET)
+        then_ask(removed)
         self.mine.input(self.show, [self.mine], shown, **QUIET)
         self._wire_quiet(shown, looked)
         return asks
@@ -325,7 +327,8 @@ def _chips(clip: OwnClip | None, sense: str, tapped: str | None = None) -> Any:
     if clip is None:
         return gr.Radio([], value=None)
     said = clip.label(sense)
-    named = dict.fromkeys([*([said] if said else []), *(clip.perceived or {}).get(sense, ())])
+    proposed = (clip.perceived or {}).get(sense, ())  # what is tapped stays where it is
+    named = dict.fromkeys([*([said] if said and said not in proposed else []), *proposed])
     named.pop(NOTHING, None)
     offered = [*((name, name) for name in named), (NOTHING, NOTHING), ("I don't know", UNKNOWN)]
     return gr.Radio(offered, value=said or (UNKNOWN if tapped else None))
