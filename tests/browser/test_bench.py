@@ -40,6 +40,12 @@ def bench(chromium, address):
     assert not complaints
 
 
+@pytest.fixture
+def swift(answering, monkeypatch):
+    """The fake model answers a run to its end without the time in which a page could be looked at."""
+    monkeypatch.setattr(answering, "delay", 0.01, raising=False)
+
+
 def choose(page, *titles: str, questions: int = 4) -> None:
     for box in page.locator("#conditions label.selected").all()[::-1]:
         box.click()
@@ -54,7 +60,7 @@ def run_to_the_end(page) -> None:
     page.wait_for_function("() => document.querySelector('#bench-status').innerText.includes(': done')")
 
 
-def test_a_run_fills_the_table_and_its_samples_open_in_the_lab(bench):
+def test_a_run_fills_the_table_and_its_samples_open_in_the_lab(bench, swift):
     page = bench()
     choose(page, "picture and sound agree", "sound swapped")
     page.wait_for_function("() => document.querySelector('#bench-plan').innerText.includes('about')")
@@ -77,7 +83,7 @@ def test_a_run_fills_the_table_and_its_samples_open_in_the_lab(bench):
     )
 
 
-def test_the_files_and_charts_of_a_run(bench):
+def test_the_files_and_charts_of_a_run(bench, swift):
     page = bench()
     choose(page, "picture and sound agree", "sound swapped", questions=8)
     run_to_the_end(page)
@@ -126,7 +132,7 @@ def test_what_cannot_be_run_is_said(bench):
     assert "at least one condition" in page.locator(".toast-body, [data-testid=toast-body]").first.inner_text()
 
 
-def test_published_numbers_stand_apart_with_their_source(bench):
+def test_published_numbers_stand_apart_with_their_source(bench, swift):
     page = bench()
     published = page.locator("#published").inner_text()
     assert "as published" in published and "79.79" in published and "commit 2825334" in published
@@ -137,7 +143,7 @@ def test_published_numbers_stand_apart_with_their_source(bench):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("phone", PHONE)])
-def test_screenshots(bench, name, size, theme):
+def test_screenshots(bench, swift, name, size, theme):
     page = bench(size, theme)
     choose(page, "picture and sound agree", "sound swapped", "misleading caption", "sound removed")
     run_to_the_end(page)
@@ -151,7 +157,7 @@ def test_screenshots(bench, name, size, theme):
     page.screenshot(path=SCREENS / f"bench-{name}-{theme}-whole.png", full_page=True)
 
 
-def test_methods_without_training_are_tried_live_and_say_whether_they_reach_tuning(bench):
+def test_methods_without_training_are_tried_live_and_say_whether_they_reach_tuning(bench, swift):
     page = bench(PHONE)
     page.locator("#methods-tabs").get_by_role("tab", name="A few questions, live").click()
     page.click("#methods-start")

@@ -13,7 +13,7 @@ import pytest
 
 from demo.clips import gallery
 from tests.perceiving import moved
-from tests.serving import model, served, stand_in_gallery, use_gallery
+from tests.serving import served, stand_in_gallery, use_gallery
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: see tests/requirements.txt")
@@ -26,12 +26,12 @@ WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, answering):
     with pytest.MonkeyPatch.context() as patch:
         if not REAL:
             use_gallery(stand_in_gallery(tmp_path_factory.mktemp("gallery")), patch)
             patch.setattr("models.interventions.heads.moved", moved)
-        with served(model(), tmp_path_factory.mktemp("cache"), patch) as url:
+        with served(answering, tmp_path_factory.mktemp("cache"), patch) as url:
             yield url.rstrip("/")
 
 
