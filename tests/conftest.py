@@ -59,7 +59,7 @@ LONGEST = (
     "browser/test_lab.py", "browser/test_picks.py", "pretrained/test_families.py", "test_kills.py", "test_zerogpu.py",
     "test_callers.py", "bench/runs/test_load.py", "browser/test_space.py", "browser/test_full.py", "test_mini.py",
     "test_space_check.py", "test_tuning.py", "test_lessons.py", "test_encoders.py", "test_tune.py",
-    "bench/runs/test_timing.py",
+    "bench/runs/test_timing.py", "browser/test_keyboard.py",
 )  # fmt: skip
 
 
