@@ -56,10 +56,12 @@ RECIPES = {
 # files that take longest: begun late, one would go on alone while the other core has nothing left to do
 LONGEST = (
     "interventions/test_identity.py", "browser/test_shelf.py", "browser/test_bench.py", "browser/test_workshop.py",
-    "browser/test_lab.py", "browser/test_picks.py", "pretrained/test_families.py", "test_kills.py", "test_zerogpu.py",
-    "test_callers.py", "bench/runs/test_load.py", "browser/test_space.py", "browser/test_full.py", "test_mini.py",
-    "test_space_check.py", "test_tuning.py", "test_lessons.py", "test_encoders.py", "test_tune.py",
-    "bench/runs/test_timing.py", "browser/test_keyboard.py",
+    "browser/test_lab.py", "test_mini.py", "browser/test_picks.py", "browser/test_keyboard.py", "test_callers.py",
+    "test_kills.py", "test_zerogpu.py", "bench/runs/test_load.py", "test_media.py", "test_space_check.py",
+    "media/test_player.py", "pretrained/test_visit.py", "test_tuning.py", "browser/test_space.py",
+    "browser/test_full.py", "test_tune.py", "test_lessons.py",
+    "pretrained/test_lab.py", "test_doors.py", "teaching/test_curriculum.py", "test_encoders.py",
+    "bench/runs/test_timing.py", "bench/runs/test_running.py",
 )  # fmt: skip
 
 
