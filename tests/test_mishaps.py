@@ -2,13 +2,16 @@
 
 import errno
 import json
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from demo.bench.runs.visiting import Front, Visitor
-from demo.pages import answers, mishaps, site
-from demo.pages.lab import JOINING, OLD_FILM
+from demo.pages import answers, cards, mishaps, site
+from demo.pages.lab import JOINING, OLD_FILM, SHOWN, LabPage
+from demo.session import Lab
+from demo.visitors.state import State
 from models.omni import BASE, McGurkError
 from tests.perceiving import PerceivingModel, moved
 from tests.serving import served
@@ -290,3 +293,23 @@ def test_old_answers_are_gone_while_another_film_is_made(visitor):
     shown = dict(zip(names, first["output"]["data"], strict=False))
     assert JOINING in shown["status"] and isinstance(shown["player"], dict)  # the film is still the one from before
     assert all(answers.is_busy(shown[card]) for card in ("answer-base", "answer-aligned"))
+
+
+def test_an_older_asking_writes_nothing_over_a_newer_one(stand_ins, tmp_path):
+    """What it gave, and what it failed of, for its clip may have been removed meanwhile."""
+    with gr.Blocks():
+        page = LabPage(Lab(PerceivingModel(), tmp_path))
+    request = SimpleNamespace(session_hash="one")
+    view = [-1, -1, "raw", False, "0", 0, "", False]
+    asked = [cards.values(State(clip=clip, question="see")) + view for clip in ("dog", "cello", "gone")]
+    older, failing = page.show(request, *asked[0]), page.show(request, *asked[2])
+    next(older), next(failing)
+    *_, answered, drawn, last = page.show(request, *asked[1])
+    assert answers.is_busy(answered[SHOWN.index("base")]) is False and not all(map(skipped, drawn))
+    assert all(map(skipped, last))
+    assert [all(map(skipped, values)) for values in older] == [True]
+    assert [all(map(skipped, values)) for values in failing] == [True]
+
+
+def skipped(value) -> bool:
+    return value == gr.skip()

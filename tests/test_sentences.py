@@ -6,6 +6,8 @@ from demo import cli, conflicts, questions
 from demo.clips import Clip, gallery_clip, read_clip
 from demo.conflicts import Conflict, apply
 from demo.lettering import banner
+from demo.media import probe
+from demo.media.programs import run_ffmpeg
 from demo.sentences import LONGEST, check_letters, quoted, shortened
 from models.omni import McGurkError
 
@@ -81,3 +83,9 @@ def test_the_clip_that_is_broken_is_the_one_named(tmp_path, media_file, capsys):
         assert "broken.mp4" in capsys.readouterr().err
     mute = Clip("mute one", None, None, 2.0, None, 4.0)
     assert "'mute one'" in refusal(conflicts.check, read_clip(whole), Conflict(sound="swap"), mute)
+
+
+def test_a_file_that_is_gone_meanwhile(tmp_path):
+    said = refusal(run_ffmpeg, [], tmp_path / "own-1.ts", timeout=1, what="Writing")
+    assert said == "The file 'own-1.ts' is gone: choose another clip."
+    assert refusal(probe, tmp_path / "own-1.ts") == said

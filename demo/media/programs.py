@@ -12,14 +12,19 @@ import resource
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import imageio_ffmpeg
 
 from demo.media.limits import AUDIO_CODECS, CORES, FILM_BYTES, FORMATS, MAX_STREAMS, MEMORY, VIDEO_CODECS
+from demo.sentences import quoted
 from models.omni import McGurkError
 
+NAMED = 80  # characters of a file's name that a sentence repeats
 MAX_ALLOC = 512 * 1024**2  # bytes of one block that ffmpeg may ask for
 # options in front of every `-i fd:`
 READ = ["-protocol_whitelist", "fd", "-format_whitelist", ",".join(FORMATS)]
@@ -37,6 +42,17 @@ def ffmpeg() -> str:
         raise McGurkError("No ffmpeg program was found: install the package imageio-ffmpeg.") from error
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """The file, open. Raises McGurkError where it can't be opened: whoever brought it may have removed it meanwhile."""
+    try:
+        opened = path.open("rb")
+    except OSError as error:
+        raise McGurkError(f"The file {quoted(path.name, NAMED)} is gone: choose another clip.") from error
+    with opened:
+        yield opened
+
+
 def run_ffmpeg(arguments: list[str], source: Path | bytes | None, *, timeout: float, what: str) -> tuple[bytes, str]:
     """Run ffmpeg and return (standard output, messages).
 
@@ -46,7 +62,7 @@ def run_ffmpeg(arguments: list[str], source: Path | bytes | None, *, timeout: fl
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-loglevel", "error", "-max_alloc", str(MAX_ALLOC), "-y"]
     with decoders:
         if isinstance(source, Path):
-            with source.open("rb") as opened:
+            with reading(source) as opened:
                 return _run([*command, *arguments], opened, None, timeout, what)
         return _run([*command, *arguments], subprocess.PIPE, source or b"", timeout, what)
 

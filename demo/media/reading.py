@@ -21,14 +21,13 @@ from demo.media import limits
 from demo.media.answers import packed_banner, read_answer
 from demo.media.facts import MediaInfo, Reading
 from demo.media.moments import slots
-from demo.media.programs import decoders
+from demo.media.programs import NAMED, decoders, reading
 from demo.sentences import quoted
 from models.omni import SAMPLE_RATE, McGurkError
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent.parent
-NAMED = 80  # characters of a file's name that a sentence repeats
 REFUSED = 3  # exit status of demo.media.child when it has said why
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")  # environment that it gets
 
@@ -102,7 +101,7 @@ def _run(path: Path, request: dict, timeout: float, out: BinaryIO | None, take) 
     command = [sys.executable, "-s", "-m", "demo.media.child", json.dumps(request)]
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-    with decoders, path.open("rb") as opened:
+    with decoders, reading(path) as opened:
         running = subprocess.Popen(
             command,
             stdin=opened,

@@ -23,6 +23,7 @@ from demo.pages.workshop import TAB
 from demo.probing import regions, steering
 from demo.session import Asked, Lab
 from demo.visitors import exports
+from demo.visitors.newest import Newest
 from demo.visitors.state import State, to_query
 from demo.visitors.turns import Full
 from models.omni import BASE, McGurkError
@@ -41,7 +42,7 @@ class LabPage:
     """The page's components and what happens when a visitor touches them."""
 
     def __init__(self, lab: Lab):
-        self.lab = lab
+        self.lab, self.newest = lab, Newest()
         gr.HTML(f'<header class="brand"><h1>McGurk</h1><p>{TAGLINE}</p></header>')
         with gr.Column(elem_classes="cards-holder"):
             self.cards: Cards = cards.build()
@@ -164,31 +165,38 @@ class LabPage:
         if missing := cards.missing(*inputs[: len(FIELDS)]):
             yield self._fill(status=answers.status(missing))
             return
-        layer, head, view, sink, step, frame, _, per_token = inputs[len(FIELDS) :]
-        before, asked = self.lab.last(request.session_hash), None
+        before, overtaken, given = self.lab.last(request.session_hash), self.newest.begin(request.session_hash), 0
         try:
-            state, view = self._state(inputs), _view(layer, head, view, sink, step)
-            wanted = not only_if_fast or not self.lab.ready or self.lab.fast
-            yield self._begun(wanted)
-            steps = self.lab.ask(request.session_hash, state)
-            asked = next(steps)
-            yield self._answers(asked, busy=wanted, link=self._quiet_link(state))
-            if not wanted:
-                return
-            for asked in steps:
-                yield self._answers(asked, busy=not asked.complete)
-            if not self.lab.model().can_look_inside:
-                said = answers.answered(asked.comparison, more=insides.BLIND)
-                yield self._fill(status=said, **self._received(asked, request.session_hash))
-                return
-            insides.check(view, self.lab.model())
-            asked = self.lab.with_reference(request.session_hash, view.kind)
-            drawings = self._drawings(asked, view, int(frame), per_token)
-            received = self._received(asked, request.session_hash)
-            yield self._fill(drawings=drawings, **received, **self._ready_controls(view))
-            yield self._fill()  # when it is over Gradio sends the last again, which then is not a megabyte of drawings
+            for given, values in enumerate(self._asking(inputs, request, only_if_fast)):  # noqa: B007
+                if overtaken():  # the page shows what a newer asking gave
+                    break
+                yield values
         except McGurkError as error:
-            yield self._refused(error, old=before is not None and asked is None)
+            if not overtaken():
+                yield self._refused(error, old=before is not None and not given)  # 1: the film
+                return
+        yield self._fill()  # when it is over Gradio sends the last again, which then is not a megabyte of drawings
+
+    def _asking(self, inputs: tuple, request: gr.Request, only_if_fast: bool) -> Iterator[list[Any]]:
+        layer, head, view, sink, step, frame, _, per_token = inputs[len(FIELDS) :]
+        state, view = self._state(inputs), _view(layer, head, view, sink, step)
+        wanted = not only_if_fast or not self.lab.ready or self.lab.fast
+        yield self._begun(wanted)
+        steps = self.lab.ask(request.session_hash, state)
+        asked = next(steps)
+        yield self._answers(asked, busy=wanted, link=self._quiet_link(state))
+        if not wanted:
+            return
+        for asked in steps:
+            yield self._answers(asked, busy=not asked.complete)
+        if not self.lab.model().can_look_inside:
+            filled = self._received(asked, request.session_hash)
+            yield self._fill(status=answers.answered(asked.comparison, more=insides.BLIND), **filled)
+            return
+        insides.check(view, self.lab.model())
+        asked = self.lab.with_reference(request.session_hash, view.kind)
+        filled = self._received(asked, request.session_hash) | self._ready_controls(view)
+        yield self._fill(drawings=self._drawings(asked, view, int(frame), per_token), **filled)
 
     def _begun(self, wanted: bool) -> list[Any]:
         """While the film is made the old answers, which are not about it, are gone. wanted: new ones will follow."""
@@ -299,11 +307,8 @@ class LabPage:
         outputs += [self.workshop.steered, self.workshop.plot, i.heads.grids]
         outputs += [i.lens.plot, i.lens.words, *i.drawings]
         asking = {"inputs": inputs, "outputs": outputs, **MODEL_LANE, **QUIET}
-        opened = gr.on(
-            [_page().load], self.open, [self.search],
-            [*c.inputs, *i.view_inputs, i.frame, *self.workshop.held, i.tabs],
-            js="() => window.location.search", **QUIET,
-        )  # fmt: skip
+        filled, search = [*c.inputs, *i.view_inputs, i.frame, *self.workshop.held, i.tabs], "() => location.search"
+        opened = gr.on([_page().load], self.open, [self.search], filled, js=search, **QUIET)
         first = opened.then(self.show, **asking)
         auto = gr.on(self._touches(), self.show_new, trigger_mode="always_last", **asking)
         button = c.go.click(self.show, trigger_mode="always_last", **asking)
