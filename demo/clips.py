@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from demo import media
-from demo.sentences import quoted
+from demo.sentences import NAMED, quoted
 from models.omni import FPS, SAMPLE_RATE, McGurkError, OmniModel
 
 MAX_SECONDS = 60.0  # a longer file is trimmed, with a notice
@@ -22,7 +22,7 @@ MAX_BYTES = 200 * 1000**2  # a larger file is refused
 MAX_FPS = 10.0  # frames sampled per second: 600 frames of 448 x 448 are 360 MB
 MAX_SIDE = 448  # pixels, longest side of a sampled frame unless told otherwise
 WIDEST = 2.4  # width by height: the shape up to which a frame holds all the pixels that a model is used to
-NAMED, LISTED = 80, 12  # characters of a file's name, and ids, that a sentence repeats
+LISTED = 12  # ids that a sentence repeats
 STILL_SECONDS = 5.0  # how long a picture file is shown
 NOTHING = "nothing"  # the label of a picture that shows nothing, of a sound that is none: told, unlike None
 GALLERY = Path(__file__).parent.parent / "assets" / "clips"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from models.omni import McGurkError
 
 QUOTED = 40  # characters of given text that a sentence repeats
+NAMED = 80  # characters of a file's name that a sentence repeats
 LONGEST = 400  # characters of a sentence
 
 

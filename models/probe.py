@@ -136,19 +136,19 @@ def _attended(module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | 
     Under a mask a CPU computes closed keys too, which is half of a long prompt: block by block each row is read with
     the keys up to its block's end, where the mask closes all others.
     """
-    queries, start = query.shape[2], key.shape[2] - query.shape[2]
-    blocks = [(at, min(at + ROWS, queries)) for at in range(0, queries, ROWS)]
+    queries, keys = query.shape[2], key.shape[2]
+    stops = [*range(ROWS, queries, ROWS), queries]
+    blocks = [(slice(at, stop), keys - queries + stop) for at, stop in zip([0, *stops], stops, strict=False)]
     if (
         mask is None or query.device.type != "cpu" or queries < LONG
-        or not all(_closed(mask[..., at:stop, start + stop : key.shape[2]]) for at, stop in blocks)
+        or not all(_closed(mask[..., rows, end:keys]) for rows, end in blocks)
     ):  # fmt: skip
         return sdpa_attention_forward(module, query, key, value, mask, **kwargs)[0]
     read = [
         sdpa_attention_forward(
-            module, query[:, :, at:stop], key[:, :, :end], value[:, :, :end], mask[..., at:stop, :end], **kwargs
+            module, query[:, :, rows], key[:, :, :end], value[:, :, :end], mask[..., rows, :end], **kwargs
         )[0]
-        for at, stop in blocks
-        for end in (start + stop,)
+        for rows, end in blocks
     ]
     return torch.cat(read, 1)
 

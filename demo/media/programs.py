@@ -21,10 +21,9 @@ from typing import BinaryIO
 import imageio_ffmpeg
 
 from demo.media.limits import AUDIO_CODECS, CORES, FILM_BYTES, FORMATS, MAX_STREAMS, MEMORY, VIDEO_CODECS
-from demo.sentences import quoted
+from demo.sentences import NAMED, quoted
 from models.omni import McGurkError
 
-NAMED = 80  # characters of a file's name that a sentence repeats
 MAX_ALLOC = 512 * 1024**2  # bytes of one block that ffmpeg may ask for
 # options in front of every `-i fd:`
 READ = ["-protocol_whitelist", "fd", "-format_whitelist", ",".join(FORMATS)]

@@ -21,8 +21,8 @@ from demo.media import limits
 from demo.media.answers import packed_banner, read_answer
 from demo.media.facts import MediaInfo, Reading
 from demo.media.moments import slots
-from demo.media.programs import NAMED, decoders, reading
-from demo.sentences import quoted
+from demo.media.programs import decoders, reading
+from demo.sentences import NAMED, quoted
 from models.omni import SAMPLE_RATE, McGurkError
 
 log = logging.getLogger(__name__)

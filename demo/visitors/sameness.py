@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from itertools import chain
 from typing import Any
 
-import numpy as np
-
+from models import content
 from models.omni import Stimulus
 
 
 def digest(stimulus: Stimulus) -> str:
     """The same for stimuli that hold the same frames, sound, text and truths."""
-    made = hashlib.blake2b(digest_size=20)
-    for name, value in vars(stimulus).items():
-        if isinstance(value, np.ndarray):
-            made.update(f"{name} {value.shape} {value.dtype} ".encode())
-            made.update(np.ascontiguousarray(value))
-        else:
-            made.update(f"{name} {value!r} ".encode("utf-8", "surrogatepass"))
-    return made.hexdigest()
+    return content.digest(*chain.from_iterable(vars(stimulus).items())).hex()
 
 
 def key_of(digest: str, *asked: Any) -> tuple[str, bytes] | None:

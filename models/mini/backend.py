@@ -6,7 +6,6 @@ trained.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from models.content import digest
 from models.interventions import Intervention
 from models.interventions.streams import Streams, begin, described, likely
 from models.interventions.sweeping import swept
@@ -99,8 +99,7 @@ class Mini(OmniModel):
         """Digest of the media, and what `encode` makes of them, now or earlier."""
         if media is None:
             return b"", (None, [], [])
-        described = f"{media.dtype} {media.shape} ".encode()  # two silences may be the same bytes
-        key = hashlib.blake2b(described + np.ascontiguousarray(media).tobytes(), digest_size=16).digest()
+        key = digest(media)
         with self._lock:
             return key, _kept(shelf, key, lambda: encode(media), REMEMBERED)
 

@@ -5,7 +5,6 @@ Knows how a question is run. Does not know where weights come from (loading.py) 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 import traceback
@@ -20,6 +19,7 @@ import torch
 from torch import nn
 
 from models.adapters import BARE, Adapter, attach, mixed
+from models.content import digest
 from models.habits import Habits
 from models.interventions import Intervention
 from models.interventions.streams import begin, described, likely
@@ -101,7 +101,7 @@ class Pretrained(OmniModel):
     @torch.inference_mode()
     def encode(self, stimulus: Stimulus) -> Encoded:
         """Run the processor and the towers once, or recall what they made of the same frames and sound."""
-        key = _digest(stimulus)
+        key = digest(stimulus.fps, stimulus.frames, stimulus.waveform)
         with self._lock:
             if key not in self._shelf:
                 self._shelf[key] = self._within_memory(lambda: self._encode(stimulus))
@@ -319,11 +319,3 @@ def border_sinks(rows: np.ndarray, tokens) -> np.ndarray:
     border = (row == 0) | (row == height - 1) | (column == 0) | (column == width - 1)
     sinks[at] = border & (pull > BORDER_PULL * pull.mean())
     return sinks
-
-
-def _digest(stimulus: Stimulus) -> bytes:
-    made = hashlib.blake2b(str(stimulus.fps).encode(), digest_size=16)
-    for part in (stimulus.frames, stimulus.waveform):
-        described = "none" if part is None else f"{part.dtype} {part.shape} "  # two silences may be the same bytes
-        made.update(described.encode() + (b"" if part is None else np.ascontiguousarray(part).tobytes()))
-    return made.digest()
