@@ -79,7 +79,9 @@ def test_the_next_token_is_weighed_without_a_copy_of_the_vocabulary():
 @pytest.fixture(scope="module")
 def stimulus():
     tone = np.sin(np.arange(2 * SAMPLE_RATE) * 0.2).astype(np.float32)
-    return Stimulus(RNG.integers(0, 255, (3, 90, 160, 3), np.uint8), 2.0, tone, text="The caption says: rain.")
+    return Stimulus(
+        RNG.integers(0, 255, (3, 90, 160, 3), np.uint8), 2.0, tone, text="The caption says: grüner Regen 🐶."
+    )
 
 
 @pytest.mark.mini

@@ -167,7 +167,8 @@ def status(text: str = "", busy: bool = False, unseen: str = "") -> str:
     """One line that screen readers announce. unseen: what only they say."""
     also = f' <span class="unseen">{escape(unseen)}</span>' if unseen else ""
     said = escape(text) or "&nbsp;"
-    return f'<p class="status{" busy" if busy else ""}" role="status" aria-live="polite">{said}{also}</p>'
+    kind = f'class="status{" busy" if busy else ""}"{" data-said" if text else ""}'
+    return f'<p {kind} role="status" aria-live="polite">{said}{also}</p>'
 
 
 def answered(comparison: Comparison, recalled: bool = False, more: str = "") -> str:
@@ -198,7 +199,7 @@ def steered(original: Comparison, changed: Comparison) -> str:
     cards = []
     for adapter, answer in changed.answers.items():
         was = original.answers[adapter]
-        same = "the same answer as before" if answer.text == was.text else f"before: {was.text}"
+        same = "the same answer without it" if answer.text == was.text else f"without it: {was.text}"
         cards.append(
             f'<section class="answer" data-adapter="{escape(adapter)}"><h3>{escape(TITLES.get(adapter, adapter))}</h3>'
             f'<p class="text short">{escape(answer.text)}</p>{badge(changed, adapter)}<p class="was">{escape(same)}</p>'
@@ -217,7 +218,7 @@ def _bar(option: str, p: float, answer: Answer, stimulus: Stimulus, before: Answ
     marks = "".join(f'<em class="{kind}">{word}</em>' for kind, word in true)
     chosen = " chosen" if option in (answer.text, verdict(answer.text)) else ""
     was = before.options.get(option) if before else None
-    ghost = "" if was is None else f'<s style="left:{was:.1%}" title="before: {was:.0%}"></s>'
+    ghost = "" if was is None else f'<s style="left:{was:.1%}" title="without it: {was:.0%}"></s>'
     return (
         f'<li class="{colour}{chosen}"><span class="name"><span>{escape(option)}</span>{marks}</span>'
         f'<span class="track"><u style="width:{p:.1%}"></u>{ghost}</span><span class="p">{p:.0%}</span></li>'

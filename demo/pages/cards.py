@@ -148,7 +148,7 @@ def missing(*values: Any) -> str:
     if v["ask"] == OWN and not (v["own"] or "").strip():
         return "Write your question, then Enter."
     if v["text"] == "free" and not (v["free"] or "").strip():
-        return "Write what the text says, and the models are asked."
+        return "Write what the text says, then press “Ask both”."
     return ""
 
 

@@ -42,6 +42,23 @@ window.mcgurk.workshop = (() => {
     if (said) said.textContent = control.value;
   }
 
+  /* A new form is put into the old one's elements, and what a visitor did to one of those would outlast it: each control
+     holds what its markup says. */
+  let form = "";
+  function renew() {
+    const how = document.querySelector("#how .how");
+    if (!how || how.dataset.form === form) return;
+    form = how.dataset.form;
+    for (const control of how.querySelectorAll("input")) {
+      if (control.type === "radio") control.checked = control.defaultChecked;
+      else control.value = control.defaultValue;
+    }
+    for (const option of how.querySelectorAll("option")) option.selected = option.defaultSelected;
+  }
+  new MutationObserver(renew).observe(document.documentElement, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ["data-form"],
+  });
+
   document.addEventListener("input", (e) => { if (e.target.closest?.(".how")) say(e.target); });
   document.addEventListener("change", (e) => {
     const how = e.target.closest?.(".how");

@@ -132,9 +132,12 @@ class Workshop:
         """Draw a curve as it comes. Outputs: progress, plot."""
         drawn = 0.0
         try:
-            if not word or not axis:
+            if not word:
                 raise McGurkError("Choose above what is done to them, then what the curve goes along.")
-            for step in sweeps.sweep(self.lab, request.session_hash, steering.from_word(word), axis):
+            it = steering.from_word(word)
+            if not axis:
+                raise McGurkError(f"There is nothing in “{it.title}” that a curve could go along: choose another.")
+            for step in sweeps.sweep(self.lab, request.session_hash, it, axis):
                 if isinstance(step, Wait):
                     yield [answers.status(answers.waiting(step), busy=True), gr.skip()]
                 elif step.done == step.total or time.monotonic() - drawn > REDRAW:
@@ -143,6 +146,16 @@ class Workshop:
                     yield [answers.status(said, busy=bool(said)), self._plot(step, request)]
         except McGurkError as error:
             yield [answers.status(str(error)), gr.skip()]
+
+    def outdated(self, word: str, request: gr.Request) -> Any:
+        """No curve, where the one that is shown is of something else than what is done now."""
+        asked = self.lab.last(request.session_hash)
+        if asked is None or asked.curve is None or not word:
+            return gr.skip()
+        try:
+            return gr.skip() if sweeps.holds(asked.curve, steering.from_word(word)) else None
+        except McGurkError:  # whoever asks says so
+            return None
 
     def stopped(self) -> str:
         return answers.status("Stopped: what was found stays.")
@@ -180,6 +193,7 @@ class Workshop:
         wished = self.wish.change(self.wished, [self.wish], [*self.held, tabs], **QUIET)
         insisted = wished.then(self.insisted, [self.wish], shown, **lane)
         touched = self.word.change(self.touched, [self.word], shown, trigger_mode="always_last", **lane)
+        self.word.change(self.outdated, [self.word], [self.plot], trigger_mode="always_last", **QUIET)
         pressed = self.go.click(self.steer, [self.word], shown, **lane)
         again = [event.then(self.answered, [self.word], [self.form, *shown], **lane) for event in asks]
         drawn = self.draw.click(self.follow, [self.word, self.axis], [self.progress, self.plot], **lane)
@@ -188,6 +202,7 @@ class Workshop:
 
 
 def _axes(it: Intervention | None) -> Any:
-    """What a curve can be drawn along, as choices."""
+    """What a curve can be drawn along, as choices; at first what has been set."""
     found = sweeps.axes(it) if it else {}
-    return gr.Dropdown([(label, name) for name, label in found.items()], value=next(iter(found), None))
+    choices = [(label, name) for name, label in found.items()]
+    return gr.Dropdown(choices, value=sweeps.usual(it) if it else None, interactive=bool(found))

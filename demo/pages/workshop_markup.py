@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import count
 from typing import Any
 
 from demo.pages import answers
@@ -38,6 +39,7 @@ PICKED = {  # what is chosen elsewhere, and where
     "region": "press “Cut what I click” in Frames, Sound or Words",
     "chosen": "choose heads in Heads",
 }
+_FORMS = count(1)  # two forms in the same words are two: see workshop.js
 EMPTY = '<p class="hint tall">Choose above what is done to them: both answer the same question again.</p>'
 
 
@@ -66,7 +68,8 @@ def form(
     controls_of = lambda them: "".join(_control(c, getattr(it, c.name), layers, region) for c in them)  # noqa: E731
     more = controls_of(folded)
     return (
-        f'<div class="how" data-id="{escape(it.id)}" data-of="{escape(_modality(it))}" style="{escape(strips)}">'
+        f'<div class="how" data-id="{escape(it.id)}" data-of="{escape(_modality(it))}" data-form="{next(_FORMS)}" '
+        f'style="{escape(strips)}">'
         f'<p class="about">{escape(it.about)}</p>'
         f"{f'<p class=tries>{presets}</p>' if presets else ''}"
         f'<div class="controls">{controls_of(shown)}</div>'
@@ -82,11 +85,18 @@ def changed(asked: Asked | None) -> str:
     it, under = asked.changed
     before, after, passes = cost(asked)
     more = f", {passes} more reading{'s' * (passes != 1)} of the prompt each" if passes else ""
-    said = " ".join(notes(under))
+    said = _noted(notes(under))
     return (
         f'<p class="does">{escape(tellings.told(it, region(asked, it)))}</p>{answers.steered(asked.comparison, under)}'
         f'<p class="hint cost">Both answers took {after:.2f} s, {before:.2f} s without it{more}. {escape(said)}</p>'
     )
+
+
+def _noted(notes: Mapping[str, str]) -> str:
+    """What a method says about each adapter's answer; once where it says the same of all."""
+    if len(set(notes.values())) < 2:
+        return next(iter(notes.values()), "")
+    return " ".join(f"{answers.TITLES.get(adapter, adapter)}: {said}" for adapter, said in notes.items() if said)
 
 
 def _control(control: Control, value: Any, layers: int, region: str) -> str:

@@ -65,6 +65,21 @@ def axes(it: Intervention) -> dict[str, str]:
     }
 
 
+def usual(it: Intervention) -> str | None:
+    """The axis that one would try: the first strength that does something, else the first of all, if any."""
+    numbers = {c.name: c.neutral for c in it.controls() if c.kind == "number"}
+    found = axes(it)
+    return next(
+        (name for name in found if name in numbers and getattr(it, name) != numbers[name]), next(iter(found), None)
+    )
+
+
+def holds(curve: Curve, it: Intervention) -> bool:
+    """Whether a curve is of this intervention, which may stand anywhere along its axis."""
+    does = curve.does
+    return it.id == does.id and replace(it, **{curve.axis: getattr(does, curve.axis)}) == does
+
+
 def along(it: Intervention, axis: str, layers: int) -> list[tuple[float, Intervention]]:
     """(x, what is done there) of each point of a curve. Raises McGurkError for an axis that it does not have."""
     control = next((c for c in it.controls() if c.name == axis and axis in axes(it)), None)

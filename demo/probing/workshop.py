@@ -107,7 +107,6 @@ def cost(asked: Asked) -> tuple[float, float, int]:
     return before, after, max(passes, default=0)
 
 
-def notes(changed: Comparison) -> tuple[str, ...]:
-    """What the method has to say about these answers, each sentence once."""
-    said = [note for a in changed.answers.values() for note in a.receipt.intervention.get("notes", ())]
-    return tuple(dict.fromkeys(said))
+def notes(changed: Comparison) -> dict[str, str]:
+    """Adapter -> what the method has to say about its answer, "" for nothing."""
+    return {name: " ".join(answer.receipt.intervention.get("notes", ())) for name, answer in changed.answers.items()}

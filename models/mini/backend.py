@@ -46,6 +46,7 @@ from models.omni import (
     never,
     unless,
 )
+from models.pieces import spelled
 from models.probe import PROBE, Recorder, paused, recording
 from models.versions import versions
 
@@ -294,7 +295,7 @@ class Mini(OmniModel):
         rows = recorder.rows()
         extra = rows.shape[-1] - len(prompt.ids)
         ids = np.concatenate([prompt.ids, written[:extra]]).astype(np.int64)
-        pieces = [self.processor.tokenizer.decode([i]) for i in written[:extra]]
+        pieces = spelled(self.processor.tokenizer, written[:extra])
         kinds = [*prompt.tokens.kinds, *[Kind.GENERATED] * extra]
         tokens = self.processor.token_map(ids, kinds, [*prompt.tokens.pieces, *pieces], prompt.tokens.frame_times)
         return Attention(rows, tokens)

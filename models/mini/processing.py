@@ -14,6 +14,7 @@ from transformers import ProcessorMixin
 
 from models.mini.encoders import FRAME_GRID, FRAME_SIZE, PATCH_BANDS, PATCH_SECONDS, PATCH_TIMES, sound_patches
 from models.omni import Kind, Stimulus, TokenMap
+from models.pieces import spelled
 from models.wording import SYSTEM
 
 TOKENS_A_FRAME = FRAME_GRID * FRAME_GRID
@@ -135,7 +136,7 @@ class MiniProcessor(ProcessorMixin):
             part = self._ids(segment)
             ids += part
             kinds += [segment.kind] * len(part)
-            pieces += [""] * len(part) if segment.count else [self.tokenizer.decode([i]) for i in part]
+            pieces += [""] * len(part) if segment.count else spelled(self.tokenizer, part)
             shown.append(f"<{segment.kind.value} x{segment.count}>" if segment.count else segment.text)
         ids = np.array(ids, np.int64)
         return Prompt(ids, self.token_map(ids, kinds, pieces, frame_times), "".join(shown))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from models import wording
 from models.habits import Habits
 from models.omni import SAMPLE_RATE, Kind, McGurkError, Stimulus, TokenMap
+from models.pieces import spelled
 from models.pretrained.family import Family
 
 SHORTEST_SOUND = 0.1  # s; less than this makes no audio token
@@ -214,10 +216,10 @@ class Layout(ABC):
             kinds[position] = Kind.VIDEO
         for position in heard:
             kinds[position] = Kind.AUDIO
-        pieces = [
-            "" if kind in (Kind.VIDEO, Kind.AUDIO) else self.tokenizer.decode([i])
-            for i, kind in zip(ids, kinds, strict=True)
-        ]
+        pieces: list[str] = []
+        for kind, run in groupby(kinds):
+            part = ids[len(pieces) : len(pieces) + len(list(run))]
+            pieces += [""] * len(part) if kind in (Kind.VIDEO, Kind.AUDIO) else spelled(self.tokenizer, part)
         sinks = np.zeros(len(ids), bool)
         sinks[:1] = True  # the first token: softmax must look somewhere
         return TokenMap(tuple(kinds), tuple(pieces), video, audio, media.grid, media.frame_times, sinks)
@@ -228,7 +230,7 @@ class Layout(ABC):
         return replace(
             tokens,
             kinds=(*tokens.kinds, *[Kind.GENERATED] * extra),
-            pieces=(*tokens.pieces, *(self.tokenizer.decode([i]) for i in written)),
+            pieces=(*tokens.pieces, *spelled(self.tokenizer, written)),
             video=np.concatenate([tokens.video, np.full((extra, 3), -1, int)]),
             audio=np.concatenate([tokens.audio, np.full((extra, 2), np.nan)]),
             sinks=np.concatenate([tokens.sinks, np.zeros(extra, bool)]),

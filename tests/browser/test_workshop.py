@@ -47,6 +47,52 @@ def test_the_workshop(visit):
     assert written["intervention"]["id"] == "exit" and written["intervention"]["base"]["options"]
 
 
+def checked(page) -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('#how input:checked')].map(one => one.value)")
+
+
+def test_a_form_holds_its_own_values_not_what_was_done_to_the_one_before(visit):
+    page = visit(f"{CONFLICT}&text=caption&says=a+loud+dog&do=exit~kind~sound~after~2")
+    page.wait_for_selector("#steered .does")
+    page.locator("#how .chips label", has_text="text").click()
+    wait_for(page, "#steered .does", "the text is gone")
+    page.locator("#how input[data-name=after]").focus()
+    page.keyboard.press("Home")
+    wait_for(page, "#steered .does", "Before the first layer")
+    choose(page, "method", "Listen less")
+    wait_for(page, "#steered .does", "The picture's tokens say 0.5 times")
+    assert checked(page) == ["picture"]
+    choose(page, "method", "Throw it away")
+    wait_for(page, "#steered .does", "the picture is gone")
+    assert checked(page) == ["picture"]
+    assert page.locator("#how input[data-name=after]").input_value() != "-1"
+
+
+def test_nothing_old_stands_beside_what_is_new(visit):
+    page = visit(f"{CONFLICT}&do=look~sound~2")
+    page.wait_for_selector("#steered .does")
+    assert page.locator("#axis input").input_value() == "attention on the sound ×"
+    page.click("#draw-curve")
+    page.wait_for_selector("#curve .main-svg")
+    page.wait_for_function("() => !document.querySelector('#curve-status').innerText.trim()")
+    faded = "() => getComputedStyle(document.querySelector('#steered .pair')).opacity"
+    assert page.evaluate(faded) == "1"
+    choose(page, "method", "Throw it away")
+    wait_for(page, "#steered .does", "is gone")
+    page.wait_for_function("() => !document.querySelector('#curve .main-svg')")
+    choose(page, "method", "As if it had looked elsewhere")
+    page.locator("#how .chips label", has_text="off").click()
+    wait_for(page, "#steer-status", "Nothing is changed yet")
+    page.wait_for_function(f"() => ({faded})() === '0.4'")  # they are not the answers to what is set
+    page.locator("#how .chips label", has_text="as the answer").click()
+    wait_for(page, "#steered .does", "what it would say then")
+    page.wait_for_function(f"() => ({faded})() === '1'")
+    choose(page, "method", "Look again, closer")
+    wait_for(page, "#steered .does", "asked again with both")
+    page.click("#draw-curve")
+    wait_for(page, "#curve-status", "There is nothing in “Look again, closer”")
+
+
 def test_a_curve_and_its_end(visit):
     page = visit(f"{CONFLICT}&do=exit~after~2")
     page.get_by_role("tab", name="What if").click()

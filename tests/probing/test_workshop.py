@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -17,7 +18,7 @@ from demo.session import Lab
 from demo.visitors import exports
 from demo.visitors.state import State
 from models.fake import FakeModel
-from models.interventions import INTERVENTIONS, Cut, Exit, Heads, Listen, Look
+from models.interventions import INTERVENTIONS, Closer, Cut, Exit, Guidance, Heads, Listen, Look
 from models.omni import ALIGNED, BASE, McGurkError
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
@@ -102,7 +103,7 @@ def test_a_form_holds_what_is_chosen_elsewhere():
 def test_the_answers_are_shown_with_ghosts(lab):
     html = workshop_markup.changed(steered(lab, Look(sound=0.0)))
     assert html.count('<section class="answer"') == 2 and html.count("<s ") == 18
-    assert "Nobody looks at the sound." in html and "before: cat" in html
+    assert "Nobody looks at the sound." in html and "without it: cat" in html
 
 
 def test_a_slow_model_is_asked_at_once_by_what_was_picked_alone(lab):
@@ -116,6 +117,41 @@ def test_a_slow_model_is_asked_at_once_by_what_was_picked_alone(lab):
     for other in ("2 look~sound~0", "3 pick~patch~99.0", "4 pick~text~hear~of"):
         assert list(page.insisted(other, visitor)) == []  # nothing changes
     assert lab.last("me").changed is drawn
+
+
+def test_what_a_method_says_of_one_answer_is_said_of_that_one(lab):
+    def shown(**notes: str) -> str:
+        asked = steered(lab, Look(sound=0.0))
+        it, under = asked.changed
+        answers = {}
+        for name, answer in under.answers.items():
+            done = answer.receipt.intervention | {"notes": [notes[name]] if name in notes else []}
+            answers[name] = replace(answer, receipt=replace(answer.receipt, intervention=done))
+        return workshop_markup.changed(replace(asked, changed=(it, replace(under, answers=answers))))
+
+    assert "Before tuning: From 0 s. After alignment tuning: From 1 s." in shown(base="From 0 s.", aligned="From 1 s.")
+    assert shown(base="Of both.", aligned="Of both.").count("Of both.") == 1
+    assert "After alignment tuning: Alone." in shown(aligned="Alone.")
+
+
+def test_the_axis_that_one_would_try_is_what_is_set():
+    assert sweeps.usual(Look(sound=4.0)) == "sound" and sweeps.usual(Look()) == "picture"
+    assert sweeps.usual(Guidance(sound=1.0, picture=0.0)) == "sound" and sweeps.usual(Cut()) == "layers"
+    assert sweeps.usual(Closer("sound")) is None
+
+
+def test_a_curve_is_of_what_is_done_wherever_that_stands_on_it(lab):
+    *_, curve = sweeps.sweep(lab, "me", Look(picture=0.5, sound=2.0), "sound")
+    assert sweeps.holds(curve, Look(picture=0.5, sound=8.0))
+    for other in (Look(picture=1.0, sound=2.0), Look(picture=0.5, sound=2.0, layers=(0, 2)), Exit("sound", 2)):
+        assert not sweeps.holds(curve, other)
+
+
+def test_where_there_is_no_axis_it_says_so(lab):
+    with gr.Blocks():
+        page = Workshop(lab)
+    ((said, _),) = page.follow("closer~what~sound", None, SimpleNamespace(session_hash="me"))
+    assert "nothing in “Look again, closer”" in said and "choose another" in said
 
 
 def test_a_curve_grows_and_is_kept(lab):
