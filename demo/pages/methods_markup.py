@@ -17,10 +17,16 @@ from demo.bench.results.methods import PLAIN, Row, Verdict
 from demo.draw.colours import NEUTRAL, SIGHT, SOUND, TEXT
 from demo.questions import PICTURE
 from models.interventions import INTERVENTIONS
+from models.interventions.cut import SPAN
 from models.omni import ALIGNED, BASE
 
 ADAPTERS = {BASE: "before", ALIGNED: "after", CHANGE: "change with tuning"}
+HEADINGS = {BASE: "before tuning", ALIGNED: "after tuning", CHANGE: "change with tuning"}
 ASKED = {"see": "asked what is seen", "hear": "asked what is heard"}
+DONE = {
+    CUT: f"the answer cannot look at the {{}} in {SPAN} layers around this one",
+    EXIT: "the {} is gone above this layer (-1: from the start)",
+}
 OF = {SEEN: ("what is seen", SIGHT), HEARD: ("what is heard", SOUND)}
 WORDS = {True: "reached", False: "not reached", None: "open"}
 NOT_MEASURED = (
@@ -38,7 +44,9 @@ OUTDATED = "The weights have changed since: these are the numbers of earlier one
 
 def measured_on(about: Mapping[str, Any], n: str, outdated: bool) -> str:
     """One line: what shipped numbers were measured on. n: how many questions or clips, in words."""
-    where = f"clips of {about.get('clips', '?')}, {about.get('split', '?')} split, seed {about.get('seed', 0)}"
+    where = (
+        f"clips of the folder “{about.get('clips', '?')}”, {about.get('split', '?')} split, seed {about.get('seed', 0)}"
+    )
     said = f"Measured: {about.get('model', '?')}, {n}; {where}."
     warning = f' <b class="stale">{escape(OUTDATED)}</b>' if outdated else ""
     return f'<p class="hint">{escape(said)}{warning}</p>'
@@ -73,13 +81,14 @@ def methods_html(rows: Sequence[Row]) -> str:
         )
     note = (
         "Each cell: before tuning (pale) and after it, % right (abstaining, where the heading says so), 95 % Wilson "
-        "interval. ▲ ▼: other than the same adapter's plain answers, exact McNemar p < 0.05, not corrected for the "
-        "number of methods. The line to reach is the second number of “plain”. Bars: whom the answers followed, the "
-        "picture (blue), the sound (orange) or the text (green); grey where they followed none alone: that share."
+        "interval. ▲ ▼: more or fewer right answers than the same adapter's plain ones, exact McNemar p < 0.05, not "
+        "corrected for the number of methods. The line to reach is the second number of “plain”. Bars: whom the "
+        "answers followed, the picture (blue), the sound (orange) or the text (green); grey where they followed none "
+        "alone: that share."
     )
     return (
         f'{verdicts_html(methods.verdicts(rows))}<p class="hint">{note}</p><div class="wide"><table class="methods">'
-        f'<thead><tr><th scope="col">method</th>{head}<th scope="col">s</th></tr></thead>'
+        f'<thead><tr><th scope="col">method</th>{head}<th scope="col">s<small>an answer</small></th></tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
@@ -124,9 +133,9 @@ def _half(row: Row | None) -> str:
         mark = "▲" if row.mended > row.broken else "▼"
     tip = f"{row.count} of {row.n}"
     if row.method != PLAIN:
-        tip += f"; against plain: {row.mended} mended, {row.broken} broken, McNemar p = {row.p:.2g}"
+        tip += f"; against plain: {row.mended} mended, {row.broken} broken, McNemar {methods.chance(row.p)}"
     if math.isfinite(row.p_tuned):
-        tip += f"; against tuning: {row.beyond_tuned} to {row.behind_tuned}, p = {row.p_tuned:.2g}"
+        tip += f"; against tuning: {row.beyond_tuned} to {row.behind_tuned}, {methods.chance(row.p_tuned)}"
     if row.refused:
         tip += f"; could not be done {row.refused} times, counted as plain"
     whom = ", ".join(f"{name} {n}" for name, n in zip(methods.FOLLOWED, row.followed.values(), strict=True) if n)
@@ -159,16 +168,16 @@ def shipped_curves(found: Curves | None, outdated: bool = False) -> str:
 def curves_html(points: Sequence[Point], grids: Mapping[tuple, Grid]) -> str:
     """Cuts and exits along the layers, the attention that a caption gets, heads, and numbers of the whole model."""
     parts = ["<h3>Where does a modality stop mattering?</h3>"
-             "<p>Probability of what is seen (blue) and of what is heard (orange), before tuning (dashed) and after; "
-             "bands: 95 % over clips; dots: nothing done. Where a curve is back at its dot, the answer no longer needs "
-             "that layer.</p>"]  # fmt: skip
+             "<p>Probability of what is seen and of what is heard; bands: 95 % over clips; dots: nothing done. Where a "
+             "curve is back at its dot, the answer no longer needs that layer.</p>"]  # fmt: skip
+    parts.append(_legend([(said, colour) for said, colour in OF.values()]))
     for ask, asked in ASKED.items():
         figures = [
-            _curve(points, ask, way, kind, f"{asked}, {kind}: {way}")
-            for way in (CUT, EXIT)
+            _curve(points, ask, way, kind, f"{asked}: {did.format(kind)}")
+            for way, did in DONE.items()
             for kind in ("picture", "sound")
         ]
-        parts.append(f'<div class="beside">{"".join(figures)}</div>')
+        parts.append(f'<div class="beside curves">{"".join(figures)}</div>')
     parts.append(_captions(points))
     parts.append(_singles(points))
     parts.append(heads_html(grids))
@@ -206,7 +215,18 @@ def _captions(points: Sequence[Point]) -> str:
         "<h3>The same caption before and after picture and sound</h3><p>Share of the attention that it gets, layer by "
         "layer. The attention shift is 1 minus the correlation of the two curves (after Wings, arXiv 2406.03496).</p>"
     )
-    return f'{about}<div class="beside">{"".join(figures)}</div>'
+    legend = _legend([(BEFORE, NEUTRAL), (AFTER, TEXT)])
+    return f'{about}{legend}<div class="beside curves">{"".join(figures)}</div>'
+
+
+def _legend(lines: Sequence[tuple[str, str]]) -> str:
+    """What the lines of the drawings below it are, each before tuning and after. lines: (what, colour)."""
+    items = "".join(
+        f'<li><i class="{mark}" style="--c:{colour}"></i>{escape(said)}, {ADAPTERS[adapter]} tuning</li>'
+        for said, colour in lines
+        for adapter, mark in ((BASE, "dashed"), (ALIGNED, "solid"))
+    )
+    return f'<ul class="legend">{items}</ul>'
 
 
 def _singles(points: Sequence[Point]) -> str:
@@ -226,30 +246,32 @@ def _singles(points: Sequence[Point]) -> str:
         "lie apart; agreement: how often the likeliest of both is the same, though the clips show one thing and sound "
         "like another. 95 % over clips.</p>"
     )
-    return f'{about}<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="senses"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'{about}<div class="wide">{table}</div>'
 
 
 def heads_html(grids: Mapping[tuple, Grid]) -> str:
     """Layers x heads: how far each head's output moves without a modality, before, after, and what tuning changed."""
-    figures = []
+    rows = []
     for ask, kind in dict.fromkeys((ask, kind) for ask, _, kind in grids):
         shown = [(adapter, grids[ask, adapter, kind]) for adapter in ADAPTERS if (ask, adapter, kind) in grids]
         largest = max((float(grid.mean.max()) for adapter, grid in shown if adapter != CHANGE), default=1.0)
-        row = []
+        title, figures = f"Without the {kind}, {ASKED[ask]}", []
         for adapter, grid in shown:
-            sign = 1 if adapter == CHANGE or kind == PICTURE else -1  # one colour a modality
             scale = float(abs(grid.mean).max()) or 1.0 if adapter == CHANGE else largest or 1.0
-            caption = f"{ADAPTERS[adapter]}: without the {kind}, {ASKED[ask]}, n {grid.n}"
-            row.append(_figure(caption, svg.heat(sign * grid.mean, caption, scale, grid.half)))
-        figures.append(f'<div class="beside">{"".join(row)}</div>')
-    if not figures:
+            colours = {"above": SIGHT if kind == PICTURE else SOUND, "below": NEUTRAL}
+            drawn = svg.heat(grid.mean, f"{title}: {HEADINGS[adapter]}", scale, grid.half, **colours)
+            figures.append(_figure(HEADINGS[adapter], drawn))
+        most = max(grid.n for _, grid in shown)
+        rows.append(f'<h4>{title} <small>n {most}</small></h4><div class="beside heats">{"".join(figures)}</div>')
+    if not rows:
         return ""
     about = (
         "<h3>Heads that need a modality</h3><p>How far the output of each head moves when a modality is gone (VHD, "
-        "arXiv 2412.13949). Change with tuning: blue where a head needs it more, orange where less; small where 0 lies "
-        "within the 95 % interval over clips.</p>"
+        "arXiv 2412.13949). Change with tuning: in the modality's colour where a head needs it more, grey where less; "
+        "small where 0 lies within the 95 % interval over clips.</p>"
     )
-    return about + "".join(figures)
+    return about + "".join(rows)
 
 
 def _line(found) -> tuple[list, list, list, list] | None:

@@ -163,7 +163,9 @@ def _check_effect(it: Intervention) -> None:
 
 
 def _label(control: Control) -> str:
-    return {"layers": f"a window of {SPAN} layers", "layer": "the layer it goes after"}.get(control.kind, control.label)
+    return {"layers": f"the middle of {SPAN} layers", "layer": "the layer it goes after"}.get(
+        control.kind, control.label
+    )
 
 
 def _values(control: Control) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ PARTED = ("swap", "caption")  # conditions whose modalities disagree
 FOLLOWED = (PICTURE, SOUND, TEXT, "abstains")  # as Row.followed tells them
 ABSTAINS = {ASKED_MISSING: "abstains", OTHER_MISSING: "abstains wrongly"}
 SIGNIFICANT = 0.05
+SMALLEST = 1e-4  # of a p-value that is written out
 FILE = "interventions.csv"
 
 
@@ -159,18 +160,25 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
 def said(verdict: Verdict, title: str) -> str:
     """One sentence. title: what the method is called."""
     plain, best, tuned = verdict.plain, verdict.best, verdict.tuned
-    start = f"Plain answers before tuning: {_share(plain)} right; the best method, {title}: {_share(best)}; "
+    start = f"Plain answers before tuning: {_share(plain, ' right')}; the best method, {title}: {_share(best)}; "
     start += f"tuning: {_share(tuned)} (n {best.n}). "
     if not verdict.needed:
         return start + "Tuning gains nothing here, so there is nothing to reach."
     if verdict.reached:
         return start + "Reached."
-    against = f"McNemar p = {best.p_tuned:.2g}, not corrected for choosing the best of {verdict.methods}"
+    against = f"McNemar {chance(best.p_tuned)}, not corrected for choosing the best of {verdict.methods}"
     return start + (f"Not reached ({against})." if verdict.reached is False else f"Too few to tell ({against}).")
 
 
-def _share(row: Row) -> str:
-    return f"{100 * row.right / row.n:.0f} %"
+def _share(row: Row, what: str = "") -> str:
+    """The right answers, and what is counted where that is something else."""
+    also = "" if row.count == row.right else f" ({100 * row.count / row.n:.0f} % abstained)"
+    return f"{100 * row.right / row.n:.0f} %{what}{also}"
+
+
+def chance(p: float) -> str:
+    """A p-value for people, such as "p = 0.012"."""
+    return f"p = {p:.2g}" if p >= SMALLEST or math.isnan(p) else f"p < {SMALLEST:.4f}"
 
 
 def title_of(condition: str) -> str:

@@ -12,12 +12,11 @@ from html import escape
 
 import numpy as np
 
-from demo.draw.colours import NEUTRAL, SIGHT, SOUND, TEXT, rgb
+from demo.draw.colours import NEUTRAL, SIGHT, SOUND, TEXT
 
 LABEL, WIDTH, ROW = 250, 420, 16  # pixels: left of the bars, of the bars themselves, height of a bar
 FONT = 'font-family="system-ui, sans-serif" font-size="11" fill="currentColor"'
 GRID = "#8A909955"
-WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,14 @@ def stacked(rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, str],
     return _svg(LABEL + WIDTH + 150, y + 26, title, "".join(parts) + _legend(colours, y + 12))
 
 
-def heat(values: np.ndarray, title: str, largest: float, half: np.ndarray | None = None) -> str:
-    """Layers (down) x heads (across) of a signed quantity: blue is above 0, orange below, white 0, grey unknown.
+def heat(values: np.ndarray, title: str, largest: float, half: np.ndarray | None = None, *, above: str = SIGHT,
+         below: str = SOUND) -> str:  # fmt: skip
+    """Layers (across) x heads (down) of a signed quantity, the stronger the further from 0; grey: unknown.
 
-    half: half of each value's interval; a value whose interval holds 0 is drawn small; nan: unknown.
+    half: half of each value's interval; a value whose interval holds 0 is drawn small; nan: unknown. above, below: the
+    colours of either side of 0.
     """
-    cell, left, top = 14, 44, 24
+    cell, left, top = 14, 30, 8
     parts = []
     for layer, row in enumerate(values):
         for head, value in enumerate(row):
@@ -74,14 +75,19 @@ def heat(values: np.ndarray, title: str, largest: float, half: np.ndarray | None
             if half is not None:
                 tip += f" ± {half[layer, head]:.2f}" if math.isfinite(half[layer, head]) else ""
                 inset = 4 if abs(value) <= half[layer, head] else 0
-            side, colour = cell - 1 - 2 * inset, _signed(value, largest)
-            x, y = left + head * cell + inset, top + layer * cell + inset
-            parts.append(_rect(x, y, side, side, colour, 1.0, tip))
-        if layer % 5 == 0:
-            parts.append(_text(left - 6, top + layer * cell + 11, str(layer), "end"))
-    height = top + len(values) * cell
-    parts.append(_text(left, height + 14, "heads →   layers ↓"))
-    return _svg(max(200, left + values.shape[1] * cell + 20), height + 22, title, "".join(parts))
+            side = cell - 1 - 2 * inset
+            x, y = left + layer * cell + inset, top + head * cell + inset
+            known = math.isfinite(value)
+            strength = min(1.0, abs(value) / largest) if known and largest > 0 else 0.0 if known else 0.5
+            colour = NEUTRAL if not known else above if value > 0 else below
+            parts.append(_rect(x, y, side, side, colour, round(strength, 3), tip))
+    height = top + values.shape[1] * cell
+    for layer in range(0, len(values), 5):
+        parts.append(_text(left + (layer + 0.5) * cell, height + 13, str(layer), "middle"))
+    for head in (0, values.shape[1] - 1):
+        parts.append(_text(left - 6, top + head * cell + 11, str(head), "end"))
+    parts.append(_text(left, height + 28, "layers →   heads ↓"))
+    return _svg(left + len(values) * cell + 10, height + 34, title, "".join(parts))
 
 
 def lines(series: Mapping[str, tuple[Sequence[float], str, bool]], title: str) -> str:
@@ -122,8 +128,9 @@ class Curve:
 
 def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[float, str]] | None = None,
            highest: float = 1.0) -> str:  # fmt: skip
-    """Shares (0..highest) over layers with bands. level: name -> (height, colour) of dots beside them."""
-    width, height, left, top = 360, 170, 44, 14
+    """Shares (0..highest) over layers with bands; names on hover alone. level: name -> (height, colour) of dots beside
+    them."""
+    width, height, left, top = 360, 170, 54, 14
     first = min(layer for curve in series.values() for layer in curve.layers)
     last = max(layer for curve in series.values() for layer in curve.layers)
     x = lambda layer: left + width * (layer - first) / max(1, last - first)  # noqa: E731
@@ -132,7 +139,7 @@ def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[fl
     for share in (0, highest / 2, highest):
         parts.append(_line(left, y(share), left + width, y(share), GRID, 1))
         parts.append(_text(left - 6, y(share) + 4, f"{100 * share:g} %", "end"))
-    for place, (name, curve) in enumerate(series.items()):
+    for name, curve in series.items():
         known = [n for n in range(len(curve.layers)) if math.isfinite(curve.low[n])]
         around = [(curve.layers[n], curve.low[n]) for n in known]
         around += [(curve.layers[n], curve.high[n]) for n in reversed(known)]
@@ -140,31 +147,20 @@ def curves(series: Mapping[str, Curve], title: str, level: Mapping[str, tuple[fl
         parts.append(f'<polygon points="{band}" fill="{curve.colour}" fill-opacity="0.13"/>' if around else "")
         line = " ".join(f"{x(at):.1f},{y(mean):.1f}" for at, mean in zip(curve.layers, curve.mean, strict=True))
         dash = ' stroke-dasharray="4 3"' if curve.dashed else ""
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{curve.colour}" stroke-width="1.8"{dash}/>')
-        at = top + 12 + place * 15
-        ends = f'x1="{left + width + 22}" y1="{at - 4}" x2="{left + width + 42}" y2="{at - 4}"'
-        parts.append(f'<line {ends} stroke="{curve.colour}" stroke-width="1.8"{dash}/>')
-        parts.append(_text(left + width + 48, at, name))
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{curve.colour}" stroke-width="1.8"{dash}>'
+                     f"<title>{escape(name)}</title></polyline>")  # fmt: skip
     for name, (share, colour) in (level or {}).items():
         dot = f'<circle cx="{left + width + 10}" cy="{y(share):.1f}" r="3.5" fill="{colour}">'
         parts.append(f"{dot}<title>{escape(f'{name}: {100 * share:.0f} %')}</title></circle>")
     for layer in sorted({first, (first + last) // 2, last}):
         parts.append(_text(x(layer), top + height + 15, str(layer), "middle"))
-    parts.append(_text(left + width + 22, top + height + 15, "layer"))
-    return _svg(left + width + 190, top + height + 22, title, "".join(parts))
+    parts.append(_text(left + width + 16, top + height + 15, "layer"))
+    return _svg(left + width + 52, top + height + 22, title, "".join(parts))
 
 
 def above(share: float) -> float:
     """The next tenth of 1 above a share; a small one fills its drawing all the same."""
     return min(1.0, math.ceil(10 * share + 1e-9) / 10)
-
-
-def _signed(value: float, largest: float) -> str:
-    if not math.isfinite(value):
-        return NEUTRAL
-    share = min(1.0, abs(value) / largest) if largest > 0 else 0.0
-    target = rgb(SIGHT if value > 0 else SOUND)
-    return "#" + "".join(f"{round(w + (t - w) * share):02x}" for w, t in zip(WHITE, target, strict=True))
 
 
 def _tip(bar: Bar) -> str:

@@ -168,6 +168,7 @@ def test_a_run_of_curves_that_was_stopped_goes_on_and_is_shipped(labelled, tmp_p
     change = drawn.grids["see", CHANGE, "picture"]
     assert change.mean[:, 0].tolist() == [0, 1, 2, 3, 4, 5] and change.n == 3
     assert change.sure[:, 0].tolist() == [False] + [True] * 5
-    assert "exit after" in markup.shipped_curves(drawn, outdated=True) and markup.OUTDATED in markup.shipped_curves(
-        drawn, True
-    )
+    shown = markup.shipped_curves(drawn, outdated=True)
+    assert "<h4>Without the picture, asked what is seen <small>n 3</small></h4>" in shown
+    assert shown.count('<ul class="legend">') >= 1 and "what is heard, after tuning" in shown
+    assert "is gone above this layer" in shown and markup.OUTDATED in shown

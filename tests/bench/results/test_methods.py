@@ -5,7 +5,7 @@ import math
 import pytest
 
 from demo.bench.results import methods
-from demo.bench.results.methods import ALL, OTHER_MISSING, PLAIN, read_table, said, table, verdicts, write
+from demo.bench.results.methods import ALL, OTHER_MISSING, PLAIN, chance, read_table, said, table, verdicts, write
 from demo.pages.methods_markup import methods_html
 from models.omni import ALIGNED, BASE, McGurkError
 
@@ -72,6 +72,19 @@ def test_the_verdict_says_what_was_reached(counts, reached, words):
     (verdict,) = verdicts(table(run(*counts)))
     assert verdict.reached is reached and verdict.methods == 1
     assert words in said(verdict, "Look")
+
+
+def test_where_abstentions_are_counted_the_sentence_has_them_too():
+    (verdict,) = verdicts(table([sample(9, "no_sound", "see", plain=(True, True), look=(True, True))]))
+    nobody = said(verdict, "Look")
+    assert "100 % right (0 % abstained)" in nobody and "Look: 100 % (0 % abstained)" in nobody
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(2.4e-43, "p < 0.0001"), (0.00012, "p = 0.00012"), (0.731, "p = 0.73"), (1.0, "p = 1")]
+)
+def test_no_chance_is_written_in_powers_of_ten(p, words):
+    assert chance(p) == words
 
 
 def test_where_tuning_gains_nothing_there_is_nothing_to_reach():
