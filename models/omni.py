@@ -91,7 +91,7 @@ class TokenMap:
     """For each of the T positions of a prompt as fed: what it is and where it lies.
 
     kinds:  T Kinds.
-    pieces: T strings, the text of each position ("" for video and audio).
+    pieces: T strings, the text of each position ("" for video and audio, and where a letter goes on from the last).
     video:  int, T x 3, (time index, row, column) of a video token, -1 elsewhere.
     audio:  float, T x 2, (start, end) in seconds of an audio token, nan elsewhere.
     grid:   (times, rows, columns) of the video tokens; (0, 0, 0) without a picture.

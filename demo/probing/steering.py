@@ -77,8 +77,8 @@ def _written(control: Control, value: Any) -> str:
         return runs(value)
     if control.kind == "heads":
         return ".".join(f"{layer}h{head}" for layer, head in value)
-    if isinstance(value, float):
-        return repr(int(value)) if value.is_integer() else repr(value)
+    if control.kind == "number":
+        return repr(int(value)) if float(value).is_integer() else repr(float(value))
     return str(value)
 
 

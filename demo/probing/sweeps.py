@@ -60,9 +60,9 @@ def axes(it: Intervention) -> dict[str, str]:
     """What a curve can be drawn along: name of a control -> how it is called; {} for a method that has none."""
     if it.rewrites:
         return {}
-    return {
-        c.name: _label(c) for c in it.controls() if c.kind in ("layers", "layer", "number") and c.name != "plausible"
-    }
+    left_out = {"plausible", "layers"} if getattr(it, "chosen", ()) else {"plausible"}  # heads lie where they lie
+    return {c.name: _label(c) for c in it.controls() if c.kind in ("layers", "layer", "number")
+            and c.name not in left_out}  # fmt: skip
 
 
 def usual(it: Intervention) -> str | None:
@@ -93,7 +93,10 @@ def along(it: Intervention, axis: str, layers: int) -> list[tuple[float, Interve
         _check_effect(it)
         windows = [one.layers for one in cut.along(Cut(), layers, min(SPAN, layers))]
         return [(at, replace(it, layers=window)) for at, window in enumerate(windows)]
-    return [(value, replace(it, **{axis: value})) for value in _values(control)]
+    points = [(value, replace(it, **{axis: value})) for value in _values(control)]
+    if not any(way for _, way in points):
+        raise McGurkError(tellings.NOTHING)
+    return points
 
 
 def sweep(lab: Lab, session: str, it: Intervention, axis: str) -> Iterator[Wait | Curve]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+import numpy as np
+
 from models.interventions.budget import Budget
 from models.interventions.closer import Closer
 from models.interventions.composite import Composite
@@ -63,4 +65,6 @@ def _tupled(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    return [_listed(inner) for inner in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_listed(inner) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value  # JSON knows no other numbers

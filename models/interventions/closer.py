@@ -112,7 +112,8 @@ def standing_out(weights: np.ndarray, size: tuple[int, ...]) -> tuple[tuple[int,
     steps = [tuple(a + sign * (axis == other) for other, a in enumerate(at)) for axis in range(len(at))
              for sign in (-1, 1)]  # fmt: skip
     beside = [sums[step] for step in steps if step in sums]
-    return at, (sums[at] - (sum(beside) / len(beside) if beside else 0.0)) / float(np.prod(size))
+    around = sum(beside) / len(beside) if beside else sums[at]  # the whole stands out from nothing
+    return at, (sums[at] - around) / float(np.prod(size))
 
 
 def cropped(stimulus: Stimulus, window: tuple[int, int, int, int], grid: tuple[int, int, int]) -> Stimulus:
@@ -124,10 +125,15 @@ def cropped(stimulus: Stimulus, window: tuple[int, int, int, int], grid: tuple[i
     tall, wide = frames.shape[1:3]
     count = max(1, min(len(frames), times) // 2)
     whole = frames[np.floor((np.arange(count) + 0.5) * len(frames) / count).astype(int)]
-    y, x = round(top / rows * tall), round(left / columns * wide)
-    part = whole[:, y : round((top + height) / rows * tall), x : round((left + width) / columns * wide)]
+    part = whole[:, _pixels(top, height, rows, tall), _pixels(left, width, columns, wide)]
     near = np.stack([cv2.resize(one, (wide, tall), interpolation=cv2.INTER_CUBIC) for one in part])
     return replace(stimulus, frames=np.concatenate([whole, near]), fps=2 * count * stimulus.fps / len(frames))
+
+
+def _pixels(first: int, count: int, cells: int, side: int) -> slice:
+    """The pixels of some cells of an axis, at least one however few there are."""
+    start = min(round(first / cells * side), side - 1)
+    return slice(start, max(start + 1, round((first + count) / cells * side)))
 
 
 def _row(attention: Attention) -> np.ndarray:

@@ -65,7 +65,7 @@ class Composite(Intervention):
 
     def plan(self, reader: Reader) -> Plan:
         tokens, terms = reader.tokens, []
-        before = np.arange(len(tokens)) < first_of(np.isin(tokens.kinds, [KIND_OF[PICTURE], KIND_OF[SOUND]]))
+        media = np.isin(tokens.kinds, [KIND_OF[PICTURE], KIND_OF[SOUND]])
         touched = np.zeros(len(tokens) + 1, bool)
         for reading, source in PAIRS[self.lines]:
             rows, columns = positions(tokens, reading), positions(tokens, source)
@@ -74,7 +74,7 @@ class Composite(Intervention):
             touched |= closes & (np.arange(len(closes)) > first_of(columns))
         if self.before == CLOSED:
             every = np.any([rows for rows, _ in terms], axis=0)
-            terms.append((every, before * KNOCKED_OUT))
+            terms.append((every, ~media * KNOCKED_OUT))  # text that stands behind them they don't see anyway
             touched |= every
         if not touched.any():
             raise McGurkError("Nothing here looks along these lines: close others.")

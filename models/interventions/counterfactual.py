@@ -22,6 +22,7 @@ from models.interventions.intervention import (
     number,
     positions,
 )
+from models.omni import McGurkError
 
 if TYPE_CHECKING:
     from models.interventions.reading import Plan, Reader
@@ -59,6 +60,8 @@ class Counterfactual(Intervention):
         from models.interventions.reading import Plan, torch
 
         inside = positions(reader.tokens, self.kind)
+        if inside.sum() < 2:
+            raise McGurkError(f"The {self.kind} is one token: there is nowhere else in it to look, choose another.")
         first, among = first_of(inside), torch.from_numpy(inside)
         order = torch.randperm(int(inside.sum()), generator=torch.Generator().manual_seed(SEED))
 

@@ -1,13 +1,16 @@
 """Cut: some positions can no longer look at some others, in a window of layers.
 
 Attention knock-out, "Cross-modal Information Flow in Multimodal Large Language Models" (arXiv 2411.18620): scores from
-the source to the target are closed. Sources and targets are kinds of tokens that partition the prompt, or positions:
-a patch of a frame, a frame, a stretch of sound, words, which patch(), frame(), stretch(), words(), between() and
-whole() find. The target "last" is the prompt's last position and the answer after it.
+the source to the target are closed. Sources are kinds of tokens, or positions: a patch of a frame, a frame, a stretch
+of sound, words, which patch(), frame(), stretch(), words(), between() and whole() find. A target takes the template
+tokens along that go with it, so that targets partition all that stands behind the source: in the paper's code these
+stay open beside the question, and carry past the cut what was cut off. The target "last" is the prompt's last position
+and the answer after it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,6 +34,7 @@ from models.interventions.intervention import (
     from_last,
     positions,
     several,
+    template_of,
     window,
 )
 from models.omni import Kind, McGurkError, TokenMap
@@ -83,8 +87,14 @@ class Cut(Intervention):
         after = np.arange(len(rows)) > first_of(closed)
         if not (rows & after).any():
             raise McGurkError(f"The {self.target} stands before the {self.source} and never looks at it: cut another.")
+        notes: tuple[str, ...] = ()
+        if self.target in KIND_OF:
+            template = np.append(template_of(tokens, self.target), False) & after
+            rows |= template
+            notes = _told(int(template.sum()), self.target)
         layers, touched = chosen_layers(self.layers, reader.layers), LAST_ROWS if self.target == LAST else ALL
-        return reader.biased([(rows, closed * KNOCKED_OUT)], layers, first_of(rows & after), touched)
+        plan = reader.biased([(rows, closed * KNOCKED_OUT)], layers, first_of(rows & after), touched)
+        return replace(plan, notes=notes)
 
     def _region(self, tokens: TokenMap) -> np.ndarray:
         if not self.region:
@@ -95,6 +105,13 @@ class Cut(Intervention):
         closed = np.zeros(len(tokens), bool)
         closed[list(self.region)] = True
         return closed
+
+
+def _told(template: int, target: str) -> tuple[str, ...]:
+    if not template:
+        return ()
+    tokens, go = ("token", "goes") if template == 1 else ("tokens", "go")
+    return (f"{template} {tokens} of the prompt's template, which {go} with the {target}, can't look there either.",)
 
 
 def along(cut: Cut, layers: int, span: int = SPAN) -> list[Cut]:
@@ -129,16 +146,28 @@ def stretch(tokens: TokenMap, start: float, end: float) -> tuple[int, ...]:
 
 
 def words(tokens: TokenMap, text: str, kinds: tuple[Kind, ...] = (KIND_OF[TEXT], KIND_OF[QUESTION])) -> tuple[int, ...]:
-    """Positions of the tokens of these kinds that a word or phrase covers, wherever it stands."""
+    """Positions of the tokens of these kinds that a word or phrase covers, wherever it stands; case does not count.
+
+    Where it stands as whole words these alone are meant: "cat" is not in "category" then.
+    """
     spoken = tokens.positions(*kinds)
     pieces = [tokens.pieces[i] for i in spoken]
-    whole, starts = "".join(pieces), np.cumsum([0, *map(len, pieces)])
-    there, at = np.zeros(len(tokens), bool), whole.lower().find(text.lower()) if text else -1
-    while at >= 0:
-        covers = (starts[:-1] < at + len(text)) & (starts[1:] > at)
+    starts = np.cumsum([0, *map(len, pieces)])
+    there = np.zeros(len(tokens), bool)
+    for start, end in _standing("".join(pieces), text) if text.strip() else ():
+        covers = (starts[:-1] < end) & (starts[1:] > start)
+        for n, piece in enumerate(pieces):  # where a letter goes on from the token before
+            covers[n] |= n > 0 and not piece and covers[n - 1]
         there[spoken[covers]] = True
-        at = whole.lower().find(text.lower(), at + 1)
     return _found(there, f"The words {text!r} are not in the prompt")
+
+
+def _standing(whole: str, text: str) -> list[tuple[int, int]]:
+    """Where a text stands as whole words, or else anywhere."""
+    for pattern in (rf"(?<!\w)(?=({re.escape(text)})(?!\w))", f"(?=({re.escape(text)}))"):
+        if found := [place.span(1) for place in re.finditer(pattern, whole, re.IGNORECASE)]:
+            return found
+    return []
 
 
 def between(tokens: TokenMap, first: int, last: int) -> tuple[int, ...]:

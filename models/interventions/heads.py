@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Heads(Intervention):
-    """kind: whose heads. strength: factor on what they put out. layers: None: the second and the last 13 of 30."""
+    """kind: whose heads. strength: factor on what they put out. layers: None: the second and the last 13 of 30.
+
+    chosen: heads of your own choice in their place, those of these layers (None: all).
+    """
 
     id: ClassVar[str] = "heads"
     title: ClassVar[str] = "Turn up the heads that see or hear"
@@ -60,8 +63,11 @@ class Heads(Intervention):
         from models.interventions.reading import Plan
 
         if self.chosen:
-            layers = tuple(sorted({layer for layer, _ in self.chosen}))
-            return Plan(Asks(reader.attention, outputs=dict.fromkeys(layers, self._own(reader))), layers=layers)
+            within = chosen_layers(self.layers, reader.layers)
+            scaled = self._own(reader)
+            if not (layers := tuple(sorted({layer for layer, _ in self.chosen} & set(within)))):
+                raise McGurkError(f"None of the chosen heads is in layers {within[0]} to {within[-1]}: choose others.")
+            return Plan(Asks(reader.attention, outputs=dict.fromkeys(layers, scaled)), layers=layers)
         layers = chosen_layers(self.layers, reader.layers) if self.layers else published(reader.layers)
         gone, _ = reader.once(("without", self.kind), lambda: outputs(reader.less({self.kind})))
         factors: dict[Any, Any] = {}  # of each module

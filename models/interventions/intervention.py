@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -102,9 +103,8 @@ class Intervention(ABC):
 
     def says(self) -> str:
         """What it does with these values, in a few words."""
-        return ", ".join(
-            f"{c.label} {_said(value)}" for c in self.controls() if (value := getattr(self, c.name)) not in (None, ())
-        )
+        shown = ((c, getattr(self, c.name)) for c in self.controls())
+        return ", ".join(f"{c.label} {_said(c, value)}" for c, value in shown if value not in (None, (), c.neutral))
 
     @classmethod
     def controls(cls) -> tuple[Control, ...]:
@@ -120,14 +120,33 @@ def _check(intervention: Intervention, control: Control) -> None:
     value, where = getattr(intervention, control.name), f"{intervention.title}: {control.label}"
     if control.kind == "choice" and value not in control.choices:
         raise McGurkError(f"{where} is one of {', '.join(control.choices)}, not {value!r}.")
-    if control.kind == "number" and not (isinstance(value, int | float) and control.low <= value <= control.high):
+    if control.kind == "number" and not (_is(value, Real) and control.low <= value <= control.high):
         raise McGurkError(f"{where} is a number from {control.low:g} to {control.high:g}, not {value!r}.")
-    if control.kind == "layers" and value is not None and not (len(value) == 2 and 0 <= value[0] < value[1]):
+    if control.kind == "layer" and value is not None and not (_is(value, Integral) and value >= -1):
+        raise McGurkError(f"{where} is the number of a layer, -1 for before all, not {value!r}.")
+    if control.kind == "layers" and value is not None and not (_are(value, 2) and value[0] < value[1]):
         raise McGurkError(f"{where} is the first layer and the one after the last, not {value!r}.")
+    if control.kind == "positions" and not _are(value):
+        raise McGurkError(f"{where} are whole numbers from 0 on, not {value!r}.")
+    if control.kind == "heads" and not (isinstance(value, tuple) and all(_are(pair, 2) for pair in value)):
+        raise McGurkError(f"{where} are pairs of a layer and a head, not {value!r}.")
 
 
-def _said(value: Any) -> str:
-    if isinstance(value, float):
+def _is(value: Any, kind: type) -> bool:
+    """Whether it is a number of that kind; True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _are(value: Any, count: int | None = None) -> bool:
+    """Whether it is a tuple of whole numbers from 0 on, of so many where that is told."""
+    whole = isinstance(value, tuple) and all(_is(one, Integral) and one >= 0 for one in value)
+    return whole and count in (None, len(value))
+
+
+def _said(control: Control, value: Any) -> str:
+    if control.kind == "layers":
+        return f"{value[0]} to {value[1] - 1}"
+    if control.kind == "number":
         return f"{value:g}"
     if isinstance(value, tuple) and len(value) > 4:
         return f"{', '.join(map(str, value[:3]))} and {len(value) - 3} more"
@@ -154,6 +173,22 @@ def positions(tokens: TokenMap, *names: str) -> np.ndarray:
             missing = "injected text" if name == TEXT else name
             raise McGurkError(f"There is no {missing} here to work on: choose what is there.")
         found[at] = True
+    return found
+
+
+def template_of(tokens: TokenMap, name: str) -> np.ndarray:
+    """bool, P: template tokens that go with a kind: those between what else is there that introduce it.
+
+    What closes the prompt goes with the question, but for the last position, which is "last". Left open beside a kind
+    that is cut off, they would carry on what they read.
+    """
+    found = np.zeros(len(tokens), bool)
+    of, begun = {Kind.QUESTION}, min((tokens.kinds.index(k) for k in KIND_OF.values() if k in tokens.kinds), default=0)
+    for at in range(len(tokens) - 1, begun - 1, -1):
+        if tokens.kinds[at] in KIND_OF.values():
+            of = {tokens.kinds[at]}
+        else:
+            found[at] = KIND_OF[name] in of and at < len(tokens) - 1
     return found
 
 

@@ -11,7 +11,7 @@ before are read anew; in the last rows alone what was read stays, and so does th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -69,10 +69,6 @@ class Look(Intervention):
     def silenced(self) -> frozenset[str]:
         everywhere = self.layers is None and self.rows == ALL
         return frozenset(name for name in MODALITIES if everywhere and getattr(self, name) == 0.0)
-
-    def says(self) -> str:
-        shown = (f for f in fields(self) if getattr(self, f.name) not in (1.0, None))
-        return ", ".join(f"{f.metadata['label']} {getattr(self, f.name)}" for f in shown)
 
     def plan(self, reader: Reader) -> Plan:
         columns = np.zeros(len(reader.tokens))

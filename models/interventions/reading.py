@@ -28,7 +28,8 @@ class Plan:
     contrasts: further readings of the prompt, each with what is asked of them and its weight w: the logits that count
     are z + sum of w (z - z_contrast). plausible: tokens below this share of the likeliest one's probability (under z)
     are never written; 0: all may be. split: the last rows, from this position on, are read after `touch` was
-    called with the cache. layers, rows, passes, notes: for the receipt.
+    called with the cache. layers, rows, passes, notes: for the receipt; afterwards: what is known only once the answer
+    is given, for it too.
     """
 
     asks: Asks | None = None
@@ -40,6 +41,7 @@ class Plan:
     rows: str = ALL
     passes: int = 0  # extra ones
     notes: tuple[str, ...] = ()
+    afterwards: Callable[[], tuple[str, ...]] = tuple
 
 
 class Reader(ABC):

@@ -115,5 +115,5 @@ def described(intervention: Intervention, plan: Plan) -> dict[str, Any]:
         "layers": list(plan.layers),
         "rows": plan.rows,
         "extra passes": plan.passes + len(plan.contrasts),
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *plan.afterwards()],
     }

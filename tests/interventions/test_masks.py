@@ -67,6 +67,21 @@ def test_a_cut_key_gives_its_weight_to_the_others():
         Cut("picture", "question").plan(reader)
 
 
+def test_template_tokens_are_cut_off_with_what_they_go_with_and_carry_nothing_past_it():
+    """tokens: bos, mark, picture, marks, sound, mark, text, question, marks, the last position a mark as well."""
+    reader = ByHand("btvttatcqttt")
+    same = [[0.0] * 12] * 12
+    for target, rows in (("sound", [3, 4, 5]), ("text", [6, 7]), ("question", [8, 9, 10]), ("last", [11])):
+        plan = Cut("picture", target).plan(reader)
+        seen = reader.weights(plan.asks, same)[:, 2]
+        assert np.flatnonzero(seen.numpy() == 0).tolist() == sorted({0, 1, *rows})  # the first two stand before it
+        told = {"sound": "2 tokens", "text": "1 token", "question": "2 tokens"}.get(target)
+        assert plan.notes == () if told is None else plan.notes[0].startswith(told)
+    for gone in ("sound", "question"):  # what nobody could look at anyway is no cut
+        with pytest.raises(McGurkError, match="stands before"):
+            Cut("text", gone).plan(ByHand("bvatqtct"))
+
+
 def test_a_cut_from_the_last_position_goes_on_in_the_answer():
     reader = ByHand("bvq")
     answer = reader.weights(Cut("picture", "last").plan(reader).asks, [[0.0] * 5] * 2)
@@ -109,6 +124,20 @@ def test_regions_are_found_by_where_and_when_they_are():
         with pytest.raises(McGurkError, match="choose what is there"):
             wrong()
     assert np.isnan(tokens.audio[0]).all()
+
+
+def test_words_are_found_whatever_their_letters_and_as_whole_words_first():
+    tokens = token_map("cccccccq")
+    pieces = (" İ", "STA", " Kätz", "chen", " 🎸", "", " Katz", "e?")
+    object.__setattr__(tokens, "pieces", pieces)
+    assert cuts.words(tokens, "kätzchen") == cuts.words(tokens, "KÄTZCHEN") == (2, 3)
+    assert cuts.words(tokens, "🎸") == (4, 5)  # all tokens of an emoji
+    assert cuts.words(tokens, "katze") == (6, 7) and cuts.words(tokens, "tz") == (2, 6)
+    object.__setattr__(tokens, "pieces", ("cat", "ego", "ry", " a", " cat", " con", "cat", "?"))
+    assert cuts.words(tokens, "cat") == (4,) and cuts.words(tokens, "ate") == (0, 1)
+    for blank in ("", " ", "\n"):
+        with pytest.raises(McGurkError, match="are not in the prompt"):
+            cuts.words(tokens, blank)
 
 
 class Large(TorchDispatchMode):

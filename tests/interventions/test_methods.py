@@ -15,8 +15,8 @@ from models.interventions.intervention import KNOCKED_OUT
 from models.interventions.mutual import Mutual
 from models.interventions.reading import Dense
 from models.interventions.sinks import ENERGY, FIRST_TOKEN, Sinks, handed
-from models.interventions.streams import Stream, Streams, contrasted
-from models.omni import McGurkError
+from models.interventions.streams import Stream, Streams, contrasted, described
+from models.omni import McGurkError, Stimulus
 from tests.interventions.by_hand import ByHand
 
 
@@ -29,6 +29,10 @@ def test_patches_that_do_not_talk_read_the_text_before_or_themselves_alone():
     same = [[0.0] * 4] * 4
     strict = ByHand("bvva")
     close(strict.weights(Composite(EVERY, CLOSED).plan(strict).asks, same)[2], [0, 0, 1, 0])
+    marked = ByHand("bvtaac")  # nor the text between picture and sound, which has read the picture
+    alone = marked.weights(Composite(EVERY, CLOSED).plan(marked).asks, [[0.0] * 6] * 6)
+    close(alone[[1, 3, 4]][:, [1, 3, 4]], np.eye(3).tolist())
+    close(alone[5], [1 / 6] * 6)
     kept = reader.weights(Composite("picture to picture").plan(reader).asks, same)
     close(kept[2], [0.5, 0, 0.5, 0])
     close(kept[1], [0.5, 0.5, 0, 0])  # as in a causal row
@@ -71,6 +75,11 @@ def test_a_counterfactual_row_keeps_what_it_gives_to_the_picture():
     close(reader.recorded[0], found[3].tolist())
 
 
+def test_within_one_token_there_is_nowhere_else_to_look():
+    with pytest.raises(McGurkError, match="The text is one token"):
+        Counterfactual(INSTEAD, "text").plan(ByHand("bvvcq"))
+
+
 def test_logits_are_pushed_away_and_the_implausible_is_not_written():
     z, one, two = torch.tensor([2.0, 1, 0]), torch.tensor([0.0, 1, 0]), torch.tensor([1.0, 1, 1])
     close(contrasted(z, [one], [0.5]), [3.0, 1.0, 0.0])
@@ -106,6 +115,15 @@ def test_chosen_heads_are_cut_or_turned_up_and_the_others_keep_every_bit():
         assert torch.equal(found[:, [0, 2]], plain[:, [0, 2]])
     with pytest.raises(McGurkError, match="no head 3 in layer 0"):
         Heads(strength=0.0, chosen=((0, 3),)).plan(reader)
+
+
+def test_chosen_heads_are_those_of_the_chosen_layers():
+    reader = ByHand("bvq", layers=4, heads=3)
+    chosen = ((0, 1), (2, 0), (2, 2))
+    plan = Heads(strength=0.0, layers=(1, 3), chosen=chosen).plan(reader)
+    assert plan.layers == (2,) and [*plan.asks.outputs] == [2]
+    with pytest.raises(McGurkError, match="None of the chosen heads is in layers 1 to 1"):
+        Heads(strength=0.0, layers=(1, 2), chosen=chosen).plan(reader)
 
 
 def test_focus_goes_through_the_words_that_a_word_reads():
@@ -145,6 +163,18 @@ def test_the_first_token_alone_gives_where_that_is_asked_for():
     close(found[3], [0.2, 0.45, 0.15, 0.2])
 
 
+def test_it_is_told_where_weight_was_handed_over():
+    reader = ByHand("bvq", layers=5)
+    row = [[math.log(0.5), math.log(0.3), math.log(0.2)]] * 3
+    plan = Sinks("picture", 0.5, FIRST_TOKEN).plan(reader)
+    for layer in (3, 4):
+        reader.weights(plan.asks, row, layer=layer)
+    assert described(Sinks("picture", 0.5), plan)["notes"][-1] == "Weight was handed over in 2 of 3 layers: 3, 4."
+    plan = Sinks("picture", 0.5, FIRST_TOKEN, least=0.4).plan(reader)
+    reader.weights(plan.asks, row, layer=3)
+    assert "No row was changed: none has 0.4 of its weight on the picture" in plan.afterwards()[0]
+
+
 def test_what_stands_out_is_lifted_by_the_size_of_its_score():
     scores, strengths = torch.tensor([0.0, 1.0, -1.0, 0.0]), torch.tensor([0.0, 0.7, 0.3, 0.0])
     close(saliency.lifted(scores, strengths), [0.0, 1.7, -0.7, 0.0])
@@ -163,9 +193,19 @@ def test_the_window_that_stands_out_most_wins():
     row = np.array([1.0, 1, 4, 2])
     assert closer.standing_out(row, (1,)) == ((2,), 2.5) and closer.standing_out(row, (2,)) == ((2,), 0.5)
     assert closer.box(row, 0.25) == ((2,), (1,))
+    for n in (4, 5, 6):  # all of a flat map stands out from nothing, so it is no close-up
+        assert closer.box(np.ones(n) + np.eye(n)[2] / 10, 0.5)[1] < (n,)
     frame = np.zeros((7, 7))
     frame[1:4, 3:6] = 1
     assert closer.box(frame, 0.4) == ((1, 3), (3, 3))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 300), (5, 3), (448, 252)])
+def test_a_close_up_has_pixels_however_small_the_frame(shape):
+    stimulus = Stimulus(np.full((3, *shape, 3), 7, np.uint8), 2.0, None)
+    for window in ((0, 0, 3, 3), (4, 4, 3, 3), (6, 0, 1, 7)):
+        near = closer.cropped(stimulus, window, (3, 7, 7)).frames
+        assert near.shape == (2, *shape, 3) and (near == 7).all()
 
 
 def test_a_dropped_key_is_merged_into_the_nearest_that_stays():

@@ -18,7 +18,18 @@ from demo.session import Lab
 from demo.visitors import exports
 from demo.visitors.state import State
 from models.fake import FakeModel
-from models.interventions import INTERVENTIONS, Closer, Cut, Exit, Guidance, Heads, Listen, Look
+from models.interventions import (
+    INTERVENTIONS,
+    Closer,
+    Counterfactual,
+    Cut,
+    Exit,
+    Guidance,
+    Heads,
+    Listen,
+    Look,
+    Sinks,
+)
 from models.omni import ALIGNED, BASE, McGurkError
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
@@ -201,6 +212,10 @@ def test_curves_along_what_a_method_has():
     assert [it.sound for _, it in sweeps.along(Look(), "sound", 12)][-1] == 8.0
     with pytest.raises(McGurkError, match="not along 'source'"):
         sweeps.along(Cut(), "source", 12)
+    assert "layers" not in sweeps.axes(Heads(strength=0.0, chosen=((3, 1),)))  # they lie in one layer each
+    for flat, axis in ((Counterfactual(), "gamma"), (Sinks("sound"), "least")):  # the same answer at every point
+        with pytest.raises(McGurkError, match="Nothing is changed yet"):
+            sweeps.along(flat, axis, 12)
     with pytest.raises(McGurkError, match="move a control"):
         sweeps.along(Look(), "layers", 12)
     for id, method in INTERVENTIONS.items():
