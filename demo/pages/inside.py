@@ -49,6 +49,7 @@ class Inside:
     after: gr.HTML
     per_token: gr.Checkbox
     layers: gr.Plot
+    layers_tab: gr.Tab
     tabs: gr.Tabs
     heads: Heads
     heads_tab: gr.Tab
@@ -95,7 +96,7 @@ def build(lab: Lab) -> Inside:
                     before = gr.HTML(inside_markup.EMPTY, elem_id="words-base")
                 with gr.Column(min_width=280):
                     after = gr.HTML(inside_markup.EMPTY, elem_id="words-aligned")
-            with gr.Tab("Layers", id="layers"):
+            with gr.Tab("Layers", id="layers") as layers_tab:
                 per_token = gr.Checkbox(False, label="per token (fair to kinds with few tokens)", container=False)
                 layers = gr.Plot(show_label=False, elem_id="layers")
             with gr.Tab("Heads", id="heads") as heads_tab:
@@ -109,7 +110,7 @@ def build(lab: Lab) -> Inside:
     with gr.Accordion("Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="sheet"):
         receipt = gr.HTML(answers.receipt(None))
         heard = gr.Audio(label=HEARD, interactive=False, elem_id="heard", buttons=["download"])
-    drawn = frame, frames, border, sound, before, after, per_token, layers
+    drawn = frame, frames, border, sound, before, after, per_token, layers, layers_tab
     done = tabs, heads, heads_tab, lens, lens_tab, workshop
     return Inside(layer, head, view, sink, step, written, *drawn, *done, receipt, heard, exports)
 

@@ -367,12 +367,12 @@ class LabPage:
             event(self._link_again, inputs, [self.link], **QUIET)
         at = self.workshop.look.change(self.look_at, [self.workshop.look], [i.layer, i.head, i.tabs], **QUIET)
         at.then(**drawn, **MODEL_LANE).then(self._link_again, inputs, [self.link], **QUIET)
-        i.heads_tab.select(
-            i.heads.opened, [i.heads.kind], [i.heads.status, i.heads.grids], **MODEL_LANE, **QUIET
-        )  # fmt: skip
+        i.heads_tab.select(i.heads.opened, [i.heads.kind], [i.heads.status, i.heads.grids], **MODEL_LANE, **QUIET)
         shown = [i.lens.status, *i.lens.drawn]
         i.lens_tab.select(i.lens.turned, [i.lens.where, i.lens.layer], shown, **MODEL_LANE, **QUIET)
-        i.per_token.input(self.redraw_layers, [i.per_token, i.sink], [i.layers], **QUIET)
+        # a plot in a tab that was never opened loses what it was given with the next output that holds nothing new
+        for event in (i.per_token.input, i.layers_tab.select):
+            event(self.redraw_layers, [i.per_token, i.sink], [i.layers], trigger_mode="always_last", **QUIET)
         for button, download, kind in i.exports:
             self._wire_export(button, download, kind)
 
