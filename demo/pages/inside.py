@@ -56,6 +56,7 @@ class Inside:
     lens: LensTab
     lens_tab: gr.Tab
     workshop: Workshop
+    fold: gr.Accordion
     receipt: gr.HTML
     heard: gr.Audio
     exports: list[tuple[gr.Button, gr.DownloadButton, str]]  # button, the hidden link it presses, kind of file
@@ -107,12 +108,14 @@ def build(lab: Lab) -> Inside:
                 workshop = Workshop(lab)
         gr.HTML(inside_markup.dock(), elem_id="dock")
         gr.HTML(f'<p class="hint">{escape(HONEST)}</p>')
-    with gr.Accordion("Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="sheet"):
+    with gr.Accordion(
+        "Receipt: what the models really received", open=False, elem_id="receipt", elem_classes="sheet"
+    ) as fold:
         receipt = gr.HTML(answers.receipt(None))
         heard = gr.Audio(label=HEARD, interactive=False, elem_id="heard", buttons=["download"])
     drawn = frame, frames, border, sound, before, after, per_token, layers, layers_tab
     done = tabs, heads, heads_tab, lens, lens_tab, workshop
-    return Inside(layer, head, view, sink, step, written, *drawn, *done, receipt, heard, exports)
+    return Inside(layer, head, view, sink, step, written, *drawn, *done, fold, receipt, heard, exports)
 
 
 def layer_choices(count: int) -> list[tuple[str, int]]:

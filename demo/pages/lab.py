@@ -13,7 +13,7 @@ import gradio as gr
 from demo import inside as insides
 from demo.inside import View
 from demo.maps import RAW
-from demo.pages import answers, asking, cards, heads, inside_markup, lens, shelf, workshop_markup
+from demo.pages import answers, asking, cards, heads, inside_markup, late, lens, shelf, workshop_markup
 from demo.pages import inside as inside_page
 from demo.pages.cards import FIELDS, Cards
 from demo.pages.inside import Inside
@@ -127,10 +127,6 @@ class LabPage:
         """The layer and the head that were chosen in the grid. Outputs: layer, head, tabs."""
         _, layer, head = map(int, wish.split())
         return [layer, head, gr.Tabs(selected="frames")]
-
-    def redraw_layers(self, per_token: bool, sink: bool, request: gr.Request) -> Any:
-        asked = self.lab.last(request.session_hash)
-        return plotted(insides.by_layer(asked, per_token, sink)) if asked and asked.comparison else gr.skip()
 
     def export(self, kind: str, view: View, session: str) -> str:
         """Write the last comparison as a file and return its path. Raises McGurkError."""
@@ -370,9 +366,7 @@ class LabPage:
         i.heads_tab.select(i.heads.opened, [i.heads.kind], [i.heads.status, i.heads.grids], **MODEL_LANE, **QUIET)
         shown = [i.lens.status, *i.lens.drawn]
         i.lens_tab.select(i.lens.turned, [i.lens.where, i.lens.layer], shown, **MODEL_LANE, **QUIET)
-        # a plot in a tab that was never opened loses what it was given with the next output that holds nothing new
-        for event in (i.per_token.input, i.layers_tab.select):
-            event(self.redraw_layers, [i.per_token, i.sink], [i.layers], trigger_mode="always_last", **QUIET)
+        late.wire(self.lab, i)
         for button, download, kind in i.exports:
             self._wire_export(button, download, kind)
 

@@ -105,12 +105,14 @@ def test_a_worked_conflict_is_there_at_once(visit):
     assert page.locator("#given li b").count() == 3
 
 
-def test_the_layers_are_drawn_whenever_their_tab_is_opened(visit):
+def test_what_is_opened_late_holds_what_it_was_given(visit):
     page = visit("clip=dog&sound=swap&other=cat&ask=hear")
     wait_for_question(page, "hear")
     page.wait_for_timeout(500)  # what follows the drawings is there
     page.get_by_role("tab", name="Layers").click()
     page.wait_for_selector("#layers .main-svg")
+    page.get_by_text("Receipt: what the models really received").click()
+    page.wait_for_function("() => document.querySelector('#heard')?.innerText.match(/0:0[1-9]/)")  # it is not empty
 
 
 def test_what_is_not_yet_written_is_asked_for_and_what_is_answered_stays(visit):
