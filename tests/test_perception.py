@@ -7,7 +7,7 @@ import pytest
 
 from demo import conflicts, perception
 from demo.clips import NOTHING
-from demo.compare import UNTOLD, compare, judge
+from demo.compare import UNTOLD, Comparison, compare, judge
 from demo.conflicts import Conflict
 from demo.pages import answers
 from demo.questions import BOTH, SOUND, build_options, question
@@ -49,6 +49,10 @@ def test_an_answer_is_not_wrong_where_nobody_told_what_is_right(cello):
     assert judge(see, "dog", half) == "other"
     assert answers.FOLLOWED[UNTOLD][2] == "nobody told what is true here"
     assert "nobody told" in answers.given(half, (), untold)
+    for untold, said in ((frozenset({"picture"}), "nobody told what is true here"),
+                         (frozenset({"sound"}), "not the picture; nobody told what the sound is")):  # fmt: skip
+        found = Comparison(half, see, ("base",), {}, {"base": UNTOLD}, 1.0, untold)
+        assert said in answers.badge(found, "base")
 
 
 def test_options_are_built_around_what_was_perceived(cello):

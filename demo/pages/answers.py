@@ -27,6 +27,7 @@ FOLLOWED = {  # whom an answer followed: class, symbol, words
     OTHER: ("none", "?", "followed none of them"),
     UNTOLD: ("none", "?", "nobody told what is true here"),
 }
+SENSES = {"see": (PICTURE, SOUND), "hear": (SOUND, PICTURE)}  # which a question is about, and the other
 HEEDED = {PICTURE: ("saw", "see", "eyes"), SOUND: ("heard", "hear", "ears")}
 MATCHED = {BOTH: "right about picture and sound", OTHER: "wrong about picture and sound"}
 AGREED = "true of picture and sound alike"  # one name for both: nobody can tell which of them was followed
@@ -129,6 +130,9 @@ def _whom(comparison: Comparison, adapter: str) -> tuple[str, str, str]:
     kind, symbol, words = FOLLOWED[comparison.followed[adapter]]
     if comparison.question.kind == "match":
         return kind, symbol, MATCHED.get(comparison.followed[adapter], words)
+    asked, other = SENSES.get(comparison.question.kind, ("", ""))
+    if comparison.followed[adapter] == UNTOLD and asked and asked not in comparison.untold:
+        return kind, symbol, f"not the {asked}; nobody told what the {other} is"
     if _one_thing(comparison, adapter):
         return FOLLOWED[BOTH][0], FOLLOWED[BOTH][1], AGREED
     return kind, symbol, words

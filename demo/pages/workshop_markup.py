@@ -6,6 +6,7 @@ Knows markup and controls. Does not know components, models or how anything was 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from itertools import count
 from typing import Any
@@ -65,7 +66,7 @@ def form(
         f'<button type="button" data-wish="{escape(_word(it.id, values))}">{escape(name)}</button>'
         for name, values in it.presets.items()
     )
-    controls_of = lambda them: "".join(_control(c, getattr(it, c.name), layers, region) for c in them)  # noqa: E731
+    controls_of = lambda them: "".join(_control(it, c, layers, region) for c in them)  # noqa: E731
     more = controls_of(folded)
     return (
         f'<div class="how" data-id="{escape(it.id)}" data-of="{escape(_modality(it))}" data-form="{next(_FORMS)}" '
@@ -99,10 +100,11 @@ def _noted(notes: Mapping[str, str]) -> str:
     return " ".join(f"{answers.TITLES.get(adapter, adapter)}: {said}" for adapter, said in notes.items() if said)
 
 
-def _control(control: Control, value: Any, layers: int, region: str) -> str:
+def _control(it: Intervention, control: Control, layers: int, region: str) -> str:
+    control, value = replace(control, label=tellings.called(it.id, control.label)), getattr(it, control.name)
     name, label = escape(control.name), escape(control.label)
     if control.kind == "choice":
-        return _choice(control, value)
+        return _choice(control, value, {one: tellings.called(it.id, one) for one in control.choices})
     if control.kind == "number":
         high = max(min(control.high, LARGEST), float(value))
         colour = COLOURS.get(control.name, "")
@@ -122,16 +124,18 @@ def _control(control: Control, value: Any, layers: int, region: str) -> str:
     return _picked(control, value, region if control.name == "region" else "")
 
 
-def _choice(control: Control, value: str) -> str:
+def _choice(control: Control, value: str, said: Mapping[str, str]) -> str:
+    """said: each choice in words."""
     name, label = escape(control.name), escape(control.label)
     if len(control.choices) > FEW:
         options = "".join(
-            f"<option{' selected' if one == value else ''}>{escape(one)}</option>" for one in control.choices
+            f'<option value="{escape(one)}"{" selected" if one == value else ""}>{escape(said[one])}</option>'
+            for one in control.choices
         )
         return f'<label class="control"><span>{label}</span><select data-name="{name}">{options}</select></label>'
     radios = "".join(
         f'<label class="{COLOURS.get(one, "none")}"><input type="radio" name="how-{name}" data-name="{name}" '
-        f'value="{escape(one)}"{" checked" if one == value else ""}>{escape(one)}</label>'
+        f'value="{escape(one)}"{" checked" if one == value else ""}>{escape(said[one])}</label>'
         for one in control.choices
     )
     return f'<fieldset class="control"><legend>{label}</legend><div class="chips">{radios}</div></fieldset>'

@@ -61,7 +61,7 @@ def axes(it: Intervention) -> dict[str, str]:
     if it.rewrites:
         return {}
     left_out = {"plausible", "layers"} if getattr(it, "chosen", ()) else {"plausible"}  # heads lie where they lie
-    return {c.name: _label(c) for c in it.controls() if c.kind in ("layers", "layer", "number")
+    return {c.name: _label(it.id, c) for c in it.controls() if c.kind in ("layers", "layer", "number")
             and c.name not in left_out}  # fmt: skip
 
 
@@ -165,10 +165,9 @@ def _check_effect(it: Intervention) -> None:
         raise McGurkError(tellings.told(it))
 
 
-def _label(control: Control) -> str:
-    return {"layers": f"the middle of {SPAN} layers", "layer": "the layer it goes after"}.get(
-        control.kind, control.label
-    )
+def _label(id: str, control: Control) -> str:
+    named = {"layers": f"the middle of {SPAN} layers", "layer": "the layer it goes after"}
+    return named.get(control.kind) or tellings.called(id, control.label)
 
 
 def _values(control: Control) -> tuple[float, ...]:

@@ -36,6 +36,32 @@ WHO = {
 STANDS_IN = {BLANK: ", which is black or silent there", LEARNED: ", for which a learned nothing stands there"}
 SHARED_OUT = {"uniform": "made even", "reversed": "turned round", "shuffled": "shuffled"}
 
+WORDS = {  # id -> what a control or one of its choices is called for visitors, where its own name is short
+    "look": {"rows": "when", "all": "always", "last": "once the answer begins"},
+    "cut": {"last": "the answer", "region": "what I picked"},
+    "exit": {"after layer": "after layer (-1: from the start)"},
+    "counterfactual": {
+        "uniform": "even",
+        "reversed": "turned round",
+        "strength": "pushed away ×",
+        "least plausible share": "never a word below this share of the likeliest",
+    },
+    "guidance": {
+        **{f"away from no {name} ×": f"away from its answer without the {name} ×" for name in MODALITIES},
+        "no means": "“without” means",
+        "blank": "black or silent",
+        "learned": "a learned nothing",
+        "least plausible share": "never a word below this share of the likeliest",
+    },
+    "saliency": {"local set": "local set, in early layers", "summary set": "summary set, in late layers"},
+    "budget": {"of the": "memory of the"},
+}
+
+
+def called(id: str, name: str) -> str:
+    """What a control or a choice of an intervention is called for visitors."""
+    return WORDS.get(id, {}).get(name, name)
+
 
 def told(it: Intervention, region: str = "") -> str:
     """One sentence, or two. region: what the positions that it names are, in words (regions.py), where known."""
@@ -77,9 +103,9 @@ def _told(it: Intervention, region: str) -> str:
             scrambled = f"Attention within the {it.kind} is {SHARED_OUT[it.how]}"
             if it.use == "as the answer":
                 return f"{scrambled}, and this is what it would say then."
-            return f"{scrambled} in a second reading, and the answer is pushed {it.gamma:g} times away from that one."
+            return f"{scrambled} in a second reading, and the answer is pushed away from that one (× {it.gamma:g})."
         case Guidance():
-            pushed = [f"{getattr(it, name):g} times away from the answer without the {name}"
+            pushed = [f"away from the one without the {name} (× {getattr(it, name):g})"
                       for name in MODALITIES if getattr(it, name)]  # fmt: skip
             return f"The answer is pushed {' and '.join(pushed)}{STANDS_IN.get(it.stand_in, '')}."
         case Composite():

@@ -79,7 +79,10 @@ def test_no_text_does_more_than_be_refused(text):
         (Cut("picture", "last", (0, 9)), "The answer can no longer look at the picture, in layers 0 to 8."),
         (Cut("region", "everything after", region=(5,)), "Nothing can look at the 1 chosen token any more."),
         (Exit("picture", -1), "Before the first layer the picture is gone."),
-        (Guidance(picture=0.5, stand_in="learned"), "without the picture, for which a learned nothing stands there."),
+        (
+            Guidance(picture=0.5, stand_in="learned"),
+            "the one without the picture (× 0.5), for which a learned nothing stands there.",
+        ),
         (Heads("sound", 0.0, chosen=((3, 1),)), "The head 3.1 (layer.head) puts out nothing."),
     ],
 )

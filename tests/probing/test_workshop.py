@@ -13,7 +13,7 @@ from demo.conflicts import Conflict
 from demo.draw import charts
 from demo.pages import workshop_markup
 from demo.pages.workshop import Workshop
-from demo.probing import sweeps, workshop
+from demo.probing import sweeps, tellings, workshop
 from demo.session import Lab
 from demo.visitors import exports
 from demo.visitors.state import State
@@ -103,6 +103,16 @@ def test_every_method_has_a_form(id):
         assert f'data-name="{control.name}"' in form or f'data-layers="{control.name}"' in form
     assert it.fails.split(":")[0][:20] in form.replace("&#x27;", "'") or "&" in it.fails
     assert workshop_markup.MAIN[id] and set(workshop_markup.MAIN[id]) <= {c.name for c in it.controls()}
+
+
+def test_a_form_speaks_in_words_and_keeps_the_names_of_a_link():
+    form = workshop_markup.form(Cut("picture", "last"), 30)
+    assert '<option value="last" selected>the answer</option>' in form
+    form = workshop_markup.form(Guidance(sound=1.0, stand_in="blank"), 30)
+    assert 'value="blank" checked>black or silent<' in form and "away from its answer without the sound ×" in form
+    for id, words in tellings.WORDS.items():
+        controls = INTERVENTIONS[id]().controls()
+        assert set(words) <= {c.label for c in controls} | {one for c in controls for one in c.choices}
 
 
 def test_a_form_holds_what_is_chosen_elsewhere():
