@@ -189,8 +189,14 @@ def test_control_tokens_in_a_visitors_text_are_text(mini, stimulus):
 
 @pytest.mark.mini
 def test_a_prompt_that_is_too_long_is_refused(mini):
-    with pytest.raises(McGurkError, match="shorten the text"):
-        mini.ask(Stimulus(None, 1.0, None, text="word " * 9000), HEAR)
+    long = Stimulus(None, 1.0, None, text="word " * 9000)
+    for asking in (
+        lambda: mini.ask(long, HEAR),
+        lambda: list(mini.sweep(mini.encode(long), HEAR, ("rain", "dog"), [None])),
+        lambda: mini.lens(mini.encode(long), HEAR, ("rain", "dog"), BASE),
+    ):
+        with pytest.raises(McGurkError, match="shorten the text"):
+            asking()
 
 
 @pytest.mark.mini

@@ -303,8 +303,11 @@ def test_encoding_is_kept_for_the_next_question(model, monkeypatch):
 
 
 def test_too_long_a_prompt_is_refused(model):
+    long = tiny_omni.stimulus(text="rain " * 4000)
     with pytest.raises(McGurkError, match="shorten the clip or the text"):
-        model.ask(tiny_omni.stimulus(text="rain " * 4000), QUESTION)
+        model.ask(long, QUESTION)
+    with pytest.raises(McGurkError, match="shorten the clip or the text"):
+        list(model.sweep(model.encode(long), QUESTION, ("rain", "dog"), [None]))
 
 
 def test_loads_from_a_folder_as_released(model, family, tmp_path):

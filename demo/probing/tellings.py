@@ -22,6 +22,7 @@ from models.interventions import (
     Saliency,
     Sinks,
 )
+from models.interventions.composite import CLOSED
 from models.interventions.intervention import BLANK, LAST_ROWS, LEARNED, MODALITIES
 
 NOTHING = "Nothing is changed yet: move a control."
@@ -110,7 +111,8 @@ def _told(it: Intervention, region: str) -> str:
             return f"The answer is pushed {' and '.join(pushed)}{STANDS_IN.get(it.stand_in, '')}."
         case Composite():
             closed = "picture and sound" if it.lines == "all of them" else it.lines
-            return f"Tokens of picture and sound don't look at each other any more (closed: {closed})."
+            text = ", nor at the text before them" if it.before == CLOSED else ""
+            return f"Tokens of picture and sound don't look at each other any more{text} (closed: {closed})."
         case Mutual():
             return f"Tokens of the {it.who} may read the question, which stands behind them."
         case Inhibit():

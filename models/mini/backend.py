@@ -135,12 +135,7 @@ class Mini(OmniModel):
             how = {"attention": attention, "max_new_tokens": max_new_tokens, "system": system, "stop": stop}
             yield from steering.answered(self, encoded, question, options, adapters or self.adapters, **how)
             return
-        prompt = self._prompt(encoded, question, system)
-        longest = self.inner.config.text_config.max_position_embeddings - max_new_tokens
-        if len(prompt.ids) > longest:
-            raise McGurkError(
-                f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: shorten the text."
-            )
+        prompt = self._prompt(encoded, question, system, room=max_new_tokens)
         for adapter in adapters or self.adapters:
             if adapter not in self.adapters:
                 raise McGurkError(f"There is no adapter {adapter!r}: {' or '.join(self.adapters)}.")
@@ -162,12 +157,19 @@ class Mini(OmniModel):
                 ),
             )
 
-    def _prompt(self, encoded: Encoded, question: str, system: str | None = None) -> Prompt:
+    def _prompt(self, encoded: Encoded, question: str, system: str | None = None, room: int = 0) -> Prompt:
+        """room: tokens that must fit behind it. Raises McGurkError for a prompt that is too long to be read."""
         given = encoded.stimulus
-        return self.processor.prompt(
+        prompt = self.processor.prompt(
             question, encoded.frame_times, encoded.patches, text=given.text, text_position=given.text_position,
             system=system,
         )  # fmt: skip
+        longest = self.inner.config.text_config.max_position_embeddings - room
+        if len(prompt.ids) > longest:
+            raise McGurkError(
+                f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: shorten the text."
+            )
+        return prompt
 
     def _using(self, adapter: str):
         stack = ExitStack()

@@ -154,12 +154,7 @@ class Pretrained(OmniModel):
         prompt = self.layout.prompt(
             encoded.media, question, text=stimulus.text, text_position=stimulus.text_position, system=system
         )
-        longest = self.model.config.text_config.max_position_embeddings - max_new_tokens
-        if len(prompt.ids) > longest:
-            raise McGurkError(
-                f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: "
-                "shorten the clip or the text."
-            )
+        self._check_length(prompt, max_new_tokens)
         asked = list(adapters or self.adapters)
         for adapter in asked:
             if adapter not in self.adapters:
@@ -197,6 +192,15 @@ class Pretrained(OmniModel):
         """See OmniModel.lens."""
         with self.opened(encoded, question, adapter, stop) as reader:
             return read_out(reader, names, stop)
+
+    def _check_length(self, prompt: Prompt, room: int = 0) -> None:
+        """Raise McGurkError for a prompt that is too long to be read with so many tokens behind it."""
+        longest = self.model.config.text_config.max_position_embeddings - room
+        if len(prompt.ids) > longest:
+            raise McGurkError(
+                f"The prompt has {len(prompt.ids)} tokens and {self.name} reads {longest}: "
+                "shorten the clip or the text."
+            )
 
     def _using(self, names: Sequence[str]):
         stack = ExitStack()
@@ -240,6 +244,7 @@ class Pretrained(OmniModel):
         unless(stop)
         given = encoded.stimulus
         prompt = self.layout.prompt(encoded.media, question, text=given.text, text_position=given.text_position)
+        self._check_length(prompt)
         with torch.inference_mode(), self._lock, self._using([adapter]):
             try:
                 yield PromptReader(self, encoded, prompt, self.feed(prompt, encoded), question)

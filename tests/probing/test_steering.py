@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from demo.probing import steering, tellings
 from demo.visitors.state import State, from_query, to_query
-from models.interventions import INTERVENTIONS, Cut, Exit, Guidance, Heads, Listen, Look, make
+from models.interventions import INTERVENTIONS, Composite, Cut, Exit, Guidance, Heads, Listen, Look, make
 from models.omni import McGurkError
 
 
@@ -76,6 +76,7 @@ def test_no_text_does_more_than_be_refused(text):
     [
         (Look(sound=0.0, text=4.0), "Nobody looks at the sound and attention on the text counts 4 times."),
         (Listen("sound", 0.0, (3, 4)), "nothing, however much they are looked at, in layer 3."),
+        (Composite("sound to sound", "is closed too"), "nor at the text before them (closed: sound to sound)."),
         (Cut("picture", "last", (0, 9)), "The answer can no longer look at the picture, in layers 0 to 8."),
         (Cut("region", "everything after", region=(5,)), "Nothing can look at the 1 chosen token any more."),
         (Exit("picture", -1), "Before the first layer the picture is gone."),

@@ -14,6 +14,7 @@ def test_wilson_against_a_worked_example():
     assert low == pytest.approx((0.992073 - 0.313616) / 1.384146, abs=1e-5)
     assert high == pytest.approx((0.992073 + 0.313616) / 1.384146, abs=1e-5)
     assert (round(low, 3), round(high, 3)) == (0.490, 0.943)
+    assert [round(end, 3) for end in measures.wilson(9, 10)] == [0.596, 0.982]
 
 
 def test_wilson_stays_within_its_bounds():
