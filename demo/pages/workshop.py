@@ -47,7 +47,7 @@ class Workshop:
             with gr.Column(scale=6, min_width=320):
                 self.steered = gr.HTML(workshop_markup.changed(None), elem_id="steered")
         with gr.Row(elem_classes=["tight", "curve-row"]):
-            self.axis = gr.Dropdown([], label="A curve along", elem_id="axis", min_width=220, scale=0, filterable=False)
+            self.axis = gr.Dropdown([], label="A curve along", elem_id="axis", min_width=330, scale=0, filterable=False)
             self.draw = gr.Button("Draw the curve", elem_id="draw-curve", min_width=130, scale=0)
             self.stop = gr.Button("Stop", elem_id="stop-curve", min_width=60, scale=0)
             self.progress = asking.line("curve-status")
@@ -147,15 +147,15 @@ class Workshop:
         except McGurkError as error:
             yield [answers.status(str(error)), gr.skip()]
 
-    def outdated(self, word: str, request: gr.Request) -> Any:
-        """No curve, where the one that is shown is of something else than what is done now."""
+    def outdated(self, word: str, request: gr.Request) -> list[Any]:
+        """Nothing is said or shown of a curve that is of something else than what is done now. Outputs: as follow()."""
         asked = self.lab.last(request.session_hash)
-        if asked is None or asked.curve is None or not word:
-            return gr.skip()
         try:
-            return gr.skip() if sweeps.holds(asked.curve, steering.from_word(word)) else None
+            if asked is None or not word or (asked.curve and sweeps.holds(asked.curve, steering.from_word(word))):
+                return [gr.skip(), gr.skip()]
         except McGurkError:  # whoever asks says so
-            return None
+            pass
+        return [answers.status(), None]
 
     def stopped(self) -> str:
         return answers.status("Stopped: what was found stays.")
@@ -193,7 +193,7 @@ class Workshop:
         wished = self.wish.change(self.wished, [self.wish], [*self.held, tabs], **QUIET)
         insisted = wished.then(self.insisted, [self.wish], shown, **lane)
         touched = self.word.change(self.touched, [self.word], shown, trigger_mode="always_last", **lane)
-        self.word.change(self.outdated, [self.word], [self.plot], trigger_mode="always_last", **QUIET)
+        self.word.change(self.outdated, [self.word], [self.progress, self.plot], trigger_mode="always_last", **QUIET)
         pressed = self.go.click(self.steer, [self.word], shown, **lane)
         again = [event.then(self.answered, [self.word], [self.form, *shown], **lane) for event in asks]
         drawn = self.draw.click(self.follow, [self.word, self.axis], [self.progress, self.plot], **lane)

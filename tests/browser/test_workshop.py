@@ -147,6 +147,8 @@ def test_a_curve_is_stopped(chromium, address, tmp_path):
         with page.expect_download() as download:
             page.click("#export-json")
         assert json.loads(Path(download.value.path()).read_bytes())["curve"]["stopped"]
+        choose(page, "method", "Listen less")
+        page.wait_for_function("() => !document.querySelector('#curve-status').innerText.includes('Stopped')")
         choose(page, "ask", "What do you see?")
         wait_for_question(page, "see")  # it would never come while the curve is drawn
         page.close()
