@@ -3,7 +3,9 @@
 EE-MLLM (arXiv 2408.11795) trains a model in which picture tokens attend to nothing but pass through each layer's own
 weights, while text reads picture and text as usual. As a switch on a model that was not trained so it is an ablation:
 do the patches need to talk to each other? Four lines can be closed. With `keep` the text before the media stays open
-to them: a row that sees only itself has lost the first token, on which much attention rests.
+to them: a row that sees only itself has lost the first token, on which much attention rests. Template tokens that
+stand between two media stay open both ways and carry a little across: with all lines closed another picture still moves
+the sound's states in `mini`'s last layer by 5 %, by 6 % with none closed.
 """
 
 from __future__ import annotations
