@@ -3,9 +3,8 @@
 EE-MLLM (arXiv 2408.11795) trains a model in which picture tokens attend to nothing but pass through each layer's own
 weights, while text reads picture and text as usual. As a switch on a model that was not trained so it is an ablation:
 do the patches need to talk to each other? Four lines can be closed. With `keep` the text before the media stays open
-to them: a row that sees only itself has lost the first token, on which much attention rests. Template tokens that
-stand between two media stay open both ways and carry a little across: with all lines closed another picture still moves
-the sound's states in `mini`'s last layer by 5 %, by 6 % with none closed.
+to them: a row that sees only itself has lost the first token, on which much attention rests. Between two media the
+template that introduces the later one is closed with it: left open it would carry across what was closed.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from models.interventions.intervention import (
     chosen_layers,
     first_of,
     positions,
+    template_of,
     window,
 )
 from models.omni import McGurkError
@@ -71,6 +71,8 @@ class Composite(Intervention):
         touched = np.zeros(len(tokens) + 1, bool)
         for reading, source in PAIRS[self.lines]:
             rows, columns = positions(tokens, reading), positions(tokens, source)
+            if reading != source:
+                rows = rows | template_of(tokens, reading)
             closes = np.append(rows, False)
             terms.append((closes, columns * KNOCKED_OUT))
             touched |= closes & (np.arange(len(closes)) > first_of(columns))

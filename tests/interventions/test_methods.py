@@ -8,7 +8,7 @@ import torch
 
 from models.interventions import closer, inhibit, saliency
 from models.interventions.budget import merged
-from models.interventions.composite import CLOSED, EVERY, Composite
+from models.interventions.composite import ACROSS, CLOSED, EVERY, Composite
 from models.interventions.counterfactual import INSTEAD, REVERSED, SHUFFLED, UNIFORM, Counterfactual, scattered
 from models.interventions.heads import Heads, published, sensitive
 from models.interventions.intervention import KNOCKED_OUT
@@ -33,6 +33,9 @@ def test_patches_that_do_not_talk_read_the_text_before_or_themselves_alone():
     alone = marked.weights(Composite(EVERY, CLOSED).plan(marked).asks, [[0.0] * 6] * 6)
     close(alone[[1, 3, 4]][:, [1, 3, 4]], np.eye(3).tolist())
     close(alone[5], [1 / 6] * 6)
+    between = marked.weights(Composite(ACROSS).plan(marked).asks, [[0.0] * 6] * 6)
+    close(between[2], [0.5, 0, 0.5, 0, 0, 0])  # it introduces the sound, and would carry the picture over
+    close(between[3], [1 / 3, 0, 1 / 3, 1 / 3, 0, 0])
     kept = reader.weights(Composite("picture to picture").plan(reader).asks, same)
     close(kept[2], [0.5, 0, 0.5, 0])
     close(kept[1], [0.5, 0.5, 0, 0])  # as in a causal row
