@@ -222,3 +222,13 @@ def test_screenshots(visit, name, size, theme):
     page.wait_for_timeout(600)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     page.screenshot(path=SCREENS / f"lens-{name}-{theme}.png", full_page=True)
+
+
+def test_on_a_phone_the_chosen_method_stays_in_sight(visit):
+    page = visit(f"{CONFLICT}&do=listen~kind~sound~gain~0", size=PHONE)
+    page.wait_for_selector("#steered .does")
+    choose(page, "method", "Take from the sinks")
+    page.wait_for_selector("#how input[data-name=keep]")
+    box = page.locator("#method label.selected").bounding_box()
+    assert 0 <= box["x"] and box["x"] + box["width"] <= PHONE["width"]
+    assert page.locator("#method").evaluate("row => row.scrollLeft") == 0
