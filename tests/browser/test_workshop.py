@@ -230,5 +230,5 @@ def test_on_a_phone_the_chosen_method_stays_in_sight(visit):
     choose(page, "method", "Take from the sinks")
     page.wait_for_selector("#how input[data-name=keep]")
     box = page.locator("#method label.selected").bounding_box()
-    assert 0 <= box["x"] and box["x"] + box["width"] <= PHONE["width"]
+    assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
     assert page.locator("#method").evaluate("row => row.scrollLeft") == 0
