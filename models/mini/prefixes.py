@@ -67,7 +67,7 @@ class Prefixes:
         """One cache of parts that follow each other; writing to it leaves them as they are."""
         cache = DynamicCache(config=self._config)
         for layer, pairs in enumerate(zip(*parts, strict=True)):
-            keys, values = (pairs[0] if len(pairs) == 1 else (torch.cat(each, -2) for each in zip(*pairs, strict=True)))
+            keys, values = pairs[0] if len(pairs) == 1 else (torch.cat(each, -2) for each in zip(*pairs, strict=True))
             cache.update(keys, values, layer)
         return cache
 

@@ -20,11 +20,48 @@ HELD_OUT = frozenset({
     "accordion", "harp", "trombone", "chainsaw", "typewriter", "frog", "owl", "pig", "train", "vacuum cleaner",
 })  # fmt: skip
 COINED = 3000
-SCENERY = frozenset({
-    "grass", "water", "street", "tree", "air", "building", "ground", "field", "wall", "floor", "road", "sky", "face",
-    "hand", "hair", "shirt", "sand", "dirt", "park", "path", "sidewalk", "sign", "window", "jacket", "coat", "hat",
-    "suit", "jersey", "dress", "leaf", "sun", "yard", "fence", "sitting", "walking", "leash", "running", "jumping",
-})  # fmt: skip  words that most captions mention by the way
+SCENERY = frozenset(
+    {
+        "grass",
+        "water",
+        "street",
+        "tree",
+        "air",
+        "building",
+        "ground",
+        "field",
+        "wall",
+        "floor",
+        "road",
+        "sky",
+        "face",
+        "hand",
+        "hair",
+        "shirt",
+        "sand",
+        "dirt",
+        "park",
+        "path",
+        "sidewalk",
+        "sign",
+        "window",
+        "jacket",
+        "coat",
+        "hat",
+        "suit",
+        "jersey",
+        "dress",
+        "leaf",
+        "sun",
+        "yard",
+        "fence",
+        "sitting",
+        "walking",
+        "leash",
+        "running",
+        "jumping",
+    }
+)  # fmt: skip  words that most captions mention by the way
 GENERIC = frozenset({  # classes too wide to be what a thing is called
     "music", "musical instrument", "animal", "wild animals", "domestic animals", "vehicle", "silence", "noise",
     "outside", "inside", "sound effect", "motor vehicle", "livestock", "percussion", "plucked string instrument",
@@ -110,7 +147,7 @@ def plural(name: str) -> str:
 
 
 def phrases(captions: str) -> list[str]:
-    """"man riding bike", "riding bike" of captions joined with " | ": subject, action and object, where all are known.
+    """ "man riding bike", "riding bike" of captions joined with " | ": subject, action and object, where all are known.
 
     The words in the order and form in which WORDS has them.
     """
